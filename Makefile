@@ -1,0 +1,41 @@
+# make serve: the site on this machine · make test: everything CI checks · make bench: the speed figures
+PY ?= python3
+BIN := .venv/bin
+
+.PHONY: setup serve watch test lint bench lock audit screenshots clean
+
+setup: .venv/.ok
+
+.venv/.ok: tools/setup.sh requirements-dev.lock pyproject.toml
+	PY="$(PY)" tools/setup.sh
+
+serve: setup
+	$(BIN)/neurodash serve
+
+watch: setup
+	$(BIN)/neurodash serve --watch
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/neurodash library check
+	$(BIN)/pytest
+
+bench: setup
+	$(BIN)/python bench/serve.py
+
+audit: setup
+	$(BIN)/pip-audit --require-hashes --disable-pip -r requirements.lock
+
+lock: setup
+	$(BIN)/pip-compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --allow-unsafe -o requirements.lock pyproject.toml
+	$(BIN)/pip-compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --allow-unsafe --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml
+
+screenshots: setup
+	$(BIN)/python tools/screenshots.py
+
+clean:
+	rm -rf .venv .cache var dist build

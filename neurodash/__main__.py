@@ -1,0 +1,5 @@
+"""`python -m neurodash`."""
+
+from neurodash.cli import main
+
+main(prog_name="neurodash")

@@ -1,0 +1,310 @@
+"""Folders of content files -> one checked `Library`, or every problem at once.
+
+A folder holds any of these; later folders add to earlier ones (a clinic's own beside ours):
+
+    evidence/   reviews.csv trials.csv retractions.csv vocabulary.yaml
+    clinical/   guidelines.csv precautions.csv instruments.csv
+    <condition>/condition.yaml
+    <condition>/<brief>/brief.md findings.yaml and its pictures
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from neurodash.errors import DataError, Problem, did_you_mean
+from neurodash.library.briefs import picture_problems, read_brief, read_findings
+from neurodash.library.crosschecks import cross_checks
+from neurodash.library.reading import check, decode, read_bytes, read_table, read_yaml
+from neurodash.library.rows import (
+    Guideline,
+    InstrumentValue,
+    Precaution,
+    Result,
+    Retraction,
+    TableRow,
+    Trial,
+)
+from neurodash.library.shapes import Brief, Condition, Finding, Library, Term, Vocabulary
+
+CONTENT = Path(__file__).resolve().parent.parent / "content"
+BLANK = "TO FILL"  # what `library new` leaves for an editor; the check names every one that is left
+IMAGE_TYPES = {
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".webp": "image/webp",
+    ".avif": "image/avif",
+}
+MAX_IMAGE_BYTES = 2 * 2**20  # ours: a page should stay under 100 KB; a larger file is an original, not a web picture
+MAX_FILES = 20_000  # ours: far above any library, far below what would exhaust a small server
+
+TABLES: Mapping[str, type[TableRow]] = {
+    "evidence/reviews.csv": Result,
+    "evidence/trials.csv": Trial,
+    "evidence/retractions.csv": Retraction,
+    "clinical/guidelines.csv": Guideline,
+    "clinical/precautions.csv": Precaution,
+    "clinical/instruments.csv": InstrumentValue,
+}
+R = TypeVar("R", bound=TableRow)
+
+
+def load(folders: Sequence[Path] = (CONTENT,)) -> Library:
+    """Read the folders into one library.
+
+    Raises DataError with every problem, in the order of the files.
+    """
+    shelf = _Shelf()
+    for folder in folders:
+        shelf.gather(Path(folder))
+    library = shelf.library()
+    problems = [*shelf.problems, *cross_checks(library, shelf.condition_folders)]
+    if problems:
+        raise DataError(sorted(set(problems), key=_by_file_and_line))
+    return library
+
+
+def read_results(path: Path) -> Mapping[str, Result]:
+    """Results of a table from outside, with the columns of reviews.csv. Raises DataError."""
+    rows = _outside_table(path, Result)
+    return _unique(rows)
+
+
+def read_retractions(path: Path) -> tuple[Retraction, ...]:
+    """Retraction notices of a table from outside. Raises DataError."""
+    return tuple(_outside_table(path, Retraction))
+
+
+def read_claims(path: Path) -> tuple[Finding, ...]:
+    """Findings of a YAML file from outside: `findings:` and a list, or the list alone. Raises DataError."""
+    where = str(path)
+    text = decode(read_bytes(path, where), where)
+    findings, problems = read_findings(text, where)
+    if problems:
+        raise DataError(problems)
+    return findings
+
+
+def _outside_table(path: Path, model: type[R]) -> list[R]:
+    where = str(path)
+    rows, problems = read_table(decode(read_bytes(path, where), where), where, model)
+    if problems:
+        raise DataError(problems)
+    return rows
+
+
+def _unique(rows: Sequence[R]) -> Mapping[str, R]:
+    found: dict[str, R] = {}
+    problems = []
+    for row in rows:
+        if row.id in found:
+            problems.append(_twice(row, found[row.id]))
+        found.setdefault(row.id, row)
+    if problems:
+        raise DataError(problems)
+    return found
+
+
+def _twice(row: TableRow, first: TableRow) -> Problem:
+    accepted = f"each id once; it stands at {first.source_file}:{first.line}"
+    return Problem(f"{row.source_file}:{row.line}", f"the id “{row.id}” again", accepted)
+
+
+def _by_file_and_line(problem: Problem) -> tuple[str, int, str]:
+    file, _, rest = problem.where.partition(":")
+    number = re.match(r"\d+", rest)
+    return file, int(number.group()) if number else 0, problem.found
+
+
+@dataclass
+class _Shelf:
+    """Collects files, rows and problems from folder after folder."""
+
+    problems: list[Problem] = field(default_factory=list)
+    tables: dict[type[TableRow], dict[str, Any]] = field(default_factory=dict)
+    conditions: dict[str, Condition] = field(default_factory=dict)
+    condition_folders: set[str] = field(default_factory=set)
+    briefs: dict[str, Brief] = field(default_factory=dict)
+    images: dict[str, bytes] = field(default_factory=dict)
+    interventions: dict[str, Term] = field(default_factory=dict)
+    outcomes: dict[str, Term] = field(default_factory=dict)
+    digest: Any = field(default_factory=hashlib.sha256)
+
+    def gather(self, root: Path) -> None:
+        shown = _shown_path(root)
+        if not root.is_dir():
+            self.problems.append(Problem(shown, "no such folder", "a folder of content files"))
+            return
+        files: dict[str, bytes] = {}
+        for count, (name, path) in enumerate(_walk(root), start=1):
+            if count > MAX_FILES:
+                self.problems.append(Problem(shown, f"more than {MAX_FILES} files", "a folder of content files"))
+                break
+            where = f"{shown}/{name}"
+            if not path.resolve().is_relative_to(root.resolve()):
+                self.problems.append(Problem(where, "a link that leaves the folder", "files inside the folder"))
+                continue
+            if problem := _unknown_file(name, where):
+                self.problems.append(problem)
+                continue
+            limit = {"limit": MAX_IMAGE_BYTES} if path.suffix.lower() in IMAGE_TYPES else {}
+            try:
+                files[name] = read_bytes(path, where, **limit)
+            except DataError as error:
+                self.problems += error.problems
+        for name in sorted(files):
+            self.digest.update(f"{name}\0{len(files[name])}\0".encode())
+            self.digest.update(files[name])
+        self._read(files, shown)
+
+    def _read(self, files: Mapping[str, bytes], shown: str) -> None:
+        for name in sorted(files):
+            where, folder, file = f"{shown}/{name}", *os.path.split(name)
+            try:
+                if name in TABLES:
+                    self._table(decode(files[name], where), where, TABLES[name])
+                elif name == "evidence/vocabulary.yaml":
+                    self._vocabulary(decode(files[name], where), where)
+                elif file == "condition.yaml":
+                    self._condition(decode(files[name], where), where, folder)
+                elif file == "brief.md":
+                    self._brief(files, folder, shown)
+                elif file == "findings.yaml" and f"{folder}/brief.md" not in files:
+                    self.problems.append(
+                        Problem(where, "findings without a brief", f"{shown}/{folder}/brief.md beside them")
+                    )
+                elif Path(file).suffix.lower() in IMAGE_TYPES:
+                    self.images[name] = files[name]
+            except DataError as error:
+                self.problems += error.problems
+
+    def _table(self, text: str, where: str, model: type[TableRow]) -> None:
+        rows, problems = read_table(text, where, model)
+        self.problems += problems
+        known = self.tables.setdefault(model, {})
+        for row in rows:
+            if row.id in known:
+                self.problems.append(_twice(row, known[row.id]))
+            known.setdefault(row.id, row)
+
+    def _vocabulary(self, text: str, where: str) -> None:
+        found, problems = check(Vocabulary, read_yaml(text, where), where)
+        self.problems += problems
+        if found:
+            self.interventions.update(found.interventions)
+            self.outcomes.update(found.outcomes)
+
+    def _condition(self, text: str, where: str, folder: str) -> None:
+        self.condition_folders.add(folder)
+        located = read_yaml(text, where)
+        condition, problems = check(Condition, located, where)
+        self.problems += problems
+        if condition is None:
+            return
+        if condition.id != folder:
+            line = located.line(("id",))
+            self.problems.append(Problem(f"{where}:{line}: id", f"“{condition.id}”", f"the folder's name, “{folder}”"))
+        if condition.id in self.conditions:
+            self.problems.append(Problem(where, f"the condition “{condition.id}” again", "each condition once"))
+        self.conditions.setdefault(condition.id, condition)
+        self.problems += _blanks(text, where)
+
+    def _brief(self, files: Mapping[str, bytes], folder: str, shown: str) -> None:
+        where = f"{shown}/{folder}/brief.md"
+        text = decode(files[f"{folder}/brief.md"], where)
+        self.problems += _blanks(text, where)
+        findings: tuple[Finding, ...] = ()
+        findings_where = f"{shown}/{folder}/findings.yaml"
+        if (data := files.get(f"{folder}/findings.yaml")) is None:
+            self.problems.append(Problem(findings_where, "no such file", "the brief's findings"))
+        else:
+            try:
+                findings_text = decode(data, findings_where)
+                findings, problems = read_findings(findings_text, findings_where)
+                self.problems += [*problems, *_blanks(findings_text, findings_where)]
+            except DataError as error:
+                self.problems += error.problems
+        brief, problems = read_brief(text, where, findings, findings_where, folder)
+        self.problems += problems
+        if brief is None:
+            return
+        self.problems += picture_problems(brief, files, where)
+        if brief.slug in self.briefs:
+            other = self.briefs[brief.slug].folder
+            self.problems.append(
+                Problem(where, f"the brief “{brief.slug}” again", f"each brief once; it stands in {other}")
+            )
+        self.briefs.setdefault(brief.slug, brief)
+
+    def library(self) -> Library:
+        def rows(model: type[R]) -> dict[str, R]:
+            return self.tables.get(model, {})
+
+        return Library(
+            version=self.digest.hexdigest()[:16],
+            vocabulary=Vocabulary(interventions=self.interventions, outcomes=self.outcomes),
+            conditions=self.conditions,
+            briefs=self.briefs,
+            results=rows(Result),
+            trials=rows(Trial),
+            retractions=tuple(rows(Retraction).values()),
+            guidelines=rows(Guideline),
+            precautions=rows(Precaution),
+            instruments=rows(InstrumentValue),
+            images=self.images,
+        )
+
+
+# Files
+
+
+def _walk(root: Path) -> Iterator[tuple[str, Path]]:
+    """Every visible file below the folder as (name with /, path), in a stable order."""
+    for parent, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith((".", "__")))
+        for name in [*names, *(f for f in folders if (Path(parent) / f).is_symlink())]:
+            if not name.startswith(".") and not name.endswith(("~", ".swp", ".tmp")):
+                path = Path(parent) / name
+                yield path.relative_to(root).as_posix(), path
+
+
+def _unknown_file(name: str, where: str) -> Problem | None:
+    parts = name.split("/")
+    file = parts[-1]
+    if file in ("README.md", "LICENSE") or name in TABLES or name == "evidence/vocabulary.yaml":
+        return None
+    known: tuple[str, ...]
+    if parts[0] in ("evidence", "clinical"):
+        known = tuple(t.split("/")[1] for t in (*TABLES, "evidence/vocabulary.yaml") if t.startswith(parts[0] + "/"))
+    elif len(parts) == 2:
+        known = ("condition.yaml",)
+    elif len(parts) == 3:
+        known = ("brief.md", "findings.yaml", *(f"a picture ending in {suffix}" for suffix in IMAGE_TYPES))
+    else:
+        known = ("evidence/…", "clinical/…", "<condition>/condition.yaml", "<condition>/<brief>/…")
+    if file in known or (len(parts) == 3 and Path(file).suffix.lower() in IMAGE_TYPES):
+        return None
+    return Problem(where, "an unknown file", ", ".join(known), did_you_mean(file, known))
+
+
+def _shown_path(root: Path) -> str:
+    """The folder as a person at this prompt would name it."""
+    try:
+        return root.resolve().relative_to(Path.cwd()).as_posix()
+    except ValueError:
+        return root.as_posix()
+
+
+def _blanks(text: str, where: str) -> list[Problem]:
+    return [
+        Problem(f"{where}:{number}", f"a blank: “{line.strip()}”", f"your own words in place of {BLANK}")
+        for number, line in enumerate(text.split("\n"), start=1)
+        if BLANK in line
+    ]

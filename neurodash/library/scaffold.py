@@ -1,0 +1,90 @@
+"""The folder of a new brief, sound but for its blanks."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import re
+import tempfile
+from pathlib import Path
+
+from neurodash.errors import DataError, Problem
+from neurodash.library.briefs import SECTIONS
+from neurodash.library.loading import BLANK
+
+_FRONT = """---
+title: {blank} title
+summary: {blank} one or two sentences
+published: {day}
+updated: {day}
+checked: {day}
+picture:
+  draw: hamstring-stretch
+  alt: {blank} what the picture tells somebody who cannot see it
+  caption: {blank} one sentence
+videos: []
+related: []
+stages:
+  - name: {blank} name of the first phase
+    do: {blank} what the person does
+    up: "{blank} when to move on {{{{ expert }}}}"
+    back: "{blank} when to step back {{{{ expert }}}}"
+draft: true
+---
+"""
+_FINDINGS = """# One entry a finding; what each key means: docs/writing-a-brief.md
+findings:
+  - id: first-finding
+    statement: {blank} one sentence without numbers
+    claim:
+      population: {condition}
+      intervention: [exercise_any]
+      outcome: balance
+      says: improves
+      cites: []
+"""
+
+
+def new_brief(content: Path, condition: str, slug: str, on: dt.date) -> Path:
+    """Make `content/<condition>/<slug>/` with brief.md and findings.yaml, whole or not at all.
+
+    Raises DataError for a slug or condition that cannot be a folder's name, or one that exists.
+    """
+    for name, value in (("SLUG", slug), ("--condition", condition)):
+        if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", value):
+            raise DataError([Problem(name, f"“{value}”", "small letters, digits and hyphens, such as gaze-training")])
+    if not (content / condition).is_dir():
+        raise DataError(
+            [
+                Problem(
+                    str(content),
+                    f"no condition “{condition}”",
+                    f"a folder {condition}/ with a condition.yaml",
+                )
+            ]
+        )
+    folder = content / condition / slug
+    if folder.exists():
+        raise DataError([Problem(str(folder), "a folder that exists", "a new name; nothing was touched")])
+    with tempfile.TemporaryDirectory(dir=content, prefix=".new-") as draft:
+        made = Path(draft, slug)
+        made.mkdir(mode=0o755)
+        (made / "brief.md").write_text(_FRONT.format(blank=BLANK, day=on) + _body(), encoding="utf-8")
+        (made / "findings.yaml").write_text(_FINDINGS.format(blank=BLANK, condition=condition), encoding="utf-8")
+        os.rename(made, folder)
+    return folder
+
+
+def _body() -> str:
+    lines = []
+    for title, parts in SECTIONS.items():
+        lines.append(f"\n## {title}\n")
+        if title == "Clinician's note":
+            lines.append(f"{BLANK} one paragraph\n")
+        for part in parts:
+            lines.append(f"### {part}\n\n{BLANK}\n")
+        if title == "Common mistakes":
+            lines.append(f"### {BLANK} the mistake\n\n{BLANK} why it fails\n\n**Instead:** {BLANK} what to do\n")
+        if title == "Questions":
+            lines.append(f"### {BLANK} a question?\n\n{BLANK} its answer\n")
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""Everything the program draws: pictograms from joint angles and charts from evidence rows, as SVG text."""

@@ -1,0 +1,1 @@
+"""The reading room: everything free, without a login."""

@@ -1,0 +1,214 @@
+"""Ready-made pages: rendered once per library and day, then answered from memory before Django is asked.
+
+The only door to the site. It checks the host, bounds the request, puts the same security headers on every
+answer and keeps what a view marks as ready. A response that is not marked is never kept.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import logging
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+
+import brotli
+from django.http import HttpRequest, HttpResponse
+from django.http.request import split_domain_port, validate_host
+
+from neurodash.web import assets
+
+log = logging.getLogger(__name__)
+
+MARK = "X-Neurodash-Ready"  # from a view to this door; never sent
+MAX_PATH, MAX_BODY = 2_000, 1_000_000  # characters, bytes. Ours: no page of the site comes near either
+MAX_PAGES = 20_000  # of memory's sake; a library has a few hundred
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+Headers = list[tuple[str, str]]
+Start = Callable[..., Any]
+Environ = dict[str, Any]
+
+
+def ready(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Mark a view's page as the same for everybody for this library and day.
+
+    Its query string is ignored, unless the view sets the header itself to "plain": then only the page
+    without a query is kept.
+    """
+
+    @wraps(view)
+    def marked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        response = view(request, *args, **kwargs)
+        if response.status_code == 200:
+            response.headers.setdefault(MARK, "whole")
+        return response
+
+    return marked
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A kept page in the encodings a browser may ask for, each with its finished headers."""
+
+    variants: dict[str, tuple[Headers, bytes]]
+    not_modified: Headers
+    etag: str
+    ignores_query: bool
+
+
+class Door:
+    """The WSGI application. `version` tells when every kept page has become stale."""
+
+    def __init__(
+        self,
+        app: Callable[..., Iterable[bytes]],
+        hosts: Iterable[str],
+        version: Callable[[], str],
+        secure: bool,
+        keep: bool = True,
+    ) -> None:
+        self.app, self.hosts, self.version, self.keep = app, list(hosts), version, keep
+        self.security: Headers = [
+            ("Content-Security-Policy", POLICY),
+            ("X-Content-Type-Options", "nosniff"),
+            ("Referrer-Policy", "same-origin"),
+            ("Cross-Origin-Opener-Policy", "same-origin"),
+            ("Permissions-Policy", "camera=(), microphone=(), geolocation=(), browsing-topics=()"),
+            *([("Strict-Transport-Security", "max-age=31536000; includeSubDomains")] if secure else []),
+        ]
+        self.fixed = {
+            path: self._make(
+                [("Content-Type", kind), ("Cache-Control", "public, max-age=31536000, immutable")], data, True
+            )
+            for path, (kind, data) in assets.by_path().items()
+        }
+        self.pages: dict[str, Ready] = {}
+        self.seen_version, self.checked_at = "", 0.0
+        self.known_hosts: dict[str, bool] = {}
+        self.known_encodings: dict[str, str] = {}
+
+    def __call__(self, environ: Environ, start: Start) -> Iterable[bytes]:
+        method, path = environ["REQUEST_METHOD"], environ.get("PATH_INFO", "/")
+        if not self._host_is_ours(environ.get("HTTP_HOST", "")):
+            return self._plain(start, "400 Bad Request", "This site does not answer to that name.\n")
+        if method in ("GET", "HEAD"):
+            self._drop_stale()
+            page = self.fixed.get(path) or self.pages.get(path)
+            if page and (page.ignores_query or not environ.get("QUERY_STRING")):
+                return self._answer(page, environ, start, method)
+        if len(path) + len(environ.get("QUERY_STRING", "")) > MAX_PATH:
+            return self._plain(start, "414 URI Too Long", "The address is too long.\n")
+        length = environ.get("CONTENT_LENGTH") or "0"
+        if (
+            not length.isdigit()
+            or int(length) > MAX_BODY
+            or "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
+        ):
+            return self._plain(start, "413 Content Too Large", "The request is too large.\n")
+        return self._ask(environ, start, method, path)
+
+    def _answer(self, page: Ready, environ: Environ, start: Start, method: str) -> Iterable[bytes]:
+        if page.etag in environ.get("HTTP_IF_NONE_MATCH", ""):
+            start("304 Not Modified", page.not_modified)
+            return []
+        accepted = environ.get("HTTP_ACCEPT_ENCODING", "")
+        encoding = self.known_encodings.get(accepted) or self._encoding(accepted)
+        headers, body = page.variants.get(encoding) or page.variants["identity"]
+        start("200 OK", headers)
+        return [body] if method == "GET" else []
+
+    def _ask(self, environ: Environ, start: Start, method: str, path: str) -> Iterable[bytes]:
+        """Let Django answer, and keep what it marked as ready."""
+        seen: list[tuple[str, Headers]] = []
+        try:
+            answer = self.app(environ, lambda status, headers, exc_info=None: seen.append((status, headers)))
+            body = b"".join(answer)
+            if close := getattr(answer, "close", None):
+                close()
+            status, headers = seen[0]
+        except Exception:
+            log.exception("a page could not be made")
+            return self._plain(
+                start, "500 Internal Server Error", "Something went wrong on our side. Nothing was lost.\n"
+            )
+        mark = next((value for name, value in headers if name == MARK), None)
+        headers = [(name, value) for name, value in headers if name not in (MARK, "Content-Length")]
+        if mark and method == "GET" and self.keep and (mark == "whole" or not environ.get("QUERY_STRING")):
+            headers.append(("Cache-Control", "public, max-age=300"))
+            page = self._make(headers, body, mark == "whole")
+            if len(self.pages) < MAX_PAGES:
+                self.pages[path] = page
+            return self._answer(page, environ, start, method)
+        start(
+            status,
+            [*headers, *self.security, ("Cache-Control", "no-store"), ("Content-Length", str(len(body)))],
+        )
+        return [body] if method != "HEAD" else []
+
+    def _make(self, headers: Headers, body: bytes, ignores_query: bool) -> Ready:
+        etag = f'W/"{hashlib.sha256(body).hexdigest()[:20]}"'
+        shared = [*headers, *self.security, ("ETag", etag), ("Vary", "Accept-Encoding")]
+        kind = dict(headers).get("Content-Type", "")
+        bodies = {"identity": body}
+        if kind.startswith(("text/", "application/")) or "svg" in kind:
+            bodies["br"] = brotli.compress(body, quality=9)
+            bodies["gzip"] = gzip.compress(body, 9, mtime=0)
+        variants = {
+            name: (
+                [
+                    *shared,
+                    ("Content-Length", str(len(data))),
+                    *([("Content-Encoding", name)] if name != "identity" else []),
+                ],
+                data,
+            )
+            for name, data in bodies.items()
+        }
+        return Ready(variants, shared, etag, ignores_query)
+
+    def _encoding(self, accepted: str) -> str:
+        weights = {}
+        for part in accepted.lower().split(","):
+            name, _, q = part.strip().partition(";")
+            weights[name.strip()] = q.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+        chosen = next((name for name in ("br", "gzip") if weights.get(name)), "identity")
+        if len(self.known_encodings) < 256:
+            self.known_encodings[accepted] = chosen
+        return chosen
+
+    def _host_is_ours(self, host: str) -> bool:
+        known = self.known_hosts.get(host)
+        if known is None:
+            domain, _ = split_domain_port(host)
+            known = bool(domain) and validate_host(domain, self.hosts)
+            if len(self.known_hosts) < 256:
+                self.known_hosts[host] = known
+        return known
+
+    def _drop_stale(self) -> None:
+        """Once a second is often enough to notice midnight."""
+        now = time.monotonic()
+        if now - self.checked_at >= 1:
+            self.checked_at = now
+            if (version := self.version()) != self.seen_version:
+                self.seen_version = version
+                self.pages.clear()
+
+    def _plain(self, start: Start, status: str, text: str) -> Iterable[bytes]:
+        body = text.encode()
+        start(
+            status,
+            [
+                ("Content-Type", "text/plain; charset=utf-8"),
+                *self.security,
+                ("Cache-Control", "no-store"),
+                ("Content-Length", str(len(body))),
+            ],
+        )
+        return [body]

@@ -1,0 +1,87 @@
+"""Starting the site: the environment its workers read, then granian."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+from granian import Granian
+from granian.constants import Interfaces
+from granian.log import LogLevels
+
+from neurodash.errors import DataError, Problem
+from neurodash.web import config
+
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+def serve(folders: Sequence[Path], host: str, port: int, workers: int, url: str, watch: bool) -> None:
+    """Serve until stopped. Raises DataError for settings that cannot work, before anything is started."""
+    if host not in LOOPBACK and not (url or os.environ.get("NEURODASH_URL") or os.environ.get("NEURODASH_HOSTS")):
+        raise DataError(
+            [
+                Problem(
+                    "--host",
+                    f"{host}, which others can reach, without a public address",
+                    "--url https://desk.example.org/ or NEURODASH_HOSTS=desk.example.org",
+                )
+            ]
+        )
+    local = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+    os.environ["NEURODASH_CONTENT"] = os.pathsep.join(str(folder.resolve()) for folder in folders)
+    os.environ["NEURODASH_URL"] = url or os.environ.get("NEURODASH_URL") or local
+    os.environ["NEURODASH_WATCH"] = "yes" if watch else "no"
+    settings = config.read()
+    config.secret_key(settings.data)  # made here, once, before several workers want it
+    _refuse_taken_port(host, port)
+    _granian(host, port, 1 if watch else workers, local, settings.url)
+
+
+def _refuse_taken_port(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise DataError(
+                [
+                    Problem(
+                        f"--port {port}",
+                        f"cannot listen on {host}:{port} ({error.strerror})",
+                        "a free port",
+                        f"Try --port {port + 1}.",
+                    )
+                ]
+            ) from None
+
+
+def _granian(host: str, port: int, workers: int, local: str, public: str) -> None:
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
+    server = Granian(
+        "neurodash.web.wsgi:app",
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=workers,
+        blocking_threads=1,
+        websockets=False,
+        log_level=LogLevels.warning,
+    )
+
+    def tell() -> None:
+        click.echo(
+            f"NeuroDash is at {local}"
+            + (f" (public: {public})" if urlsplit(public).netloc != urlsplit(local).netloc else "")
+        )
+        click.echo("Stop it with Ctrl-C.")
+        sys.stdout.flush()
+
+    server.on_startup(tell)
+    server.serve()

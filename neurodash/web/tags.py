@@ -1,0 +1,68 @@
+"""What templates may say: the words of wording.py and the addresses of static files."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import Any
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from neurodash import wording
+from neurodash.library import Result
+from neurodash.pictures import charts
+from neurodash.web import assets
+
+register = template.Library()
+register.simple_tag(assets.url, name="asset")
+register.filter("day", wording.date)
+register.filter("partial_date", wording.partial_date)
+register.filter("thousands", wording.thousands)
+register.filter("p_value", wording.p_value)
+register.filter("value", wording.value)
+register.filter("estimate", charts.estimate)
+
+
+@register.filter
+def counted(n: int, noun: str) -> str:
+    """`{{ 3|counted:"review" }}` -> 3 reviews."""
+    return wording.count(n, noun)
+
+
+@register.filter
+def short(result: Result) -> str:
+    """`Wallin 2024`."""
+    return wording.short_citation(result.citation, result.year)
+
+
+@register.filter
+def known(value: Any) -> Any:
+    """The value, or "not known" where nothing was read. Zero is a value."""
+    return wording.NOT_KNOWN if value is None or value == "" else value
+
+
+@register.filter
+def iso(day: dt.date) -> str:
+    return day.isoformat()
+
+
+@register.inclusion_tag("parts/verdict.html")
+def verdict(of: Any) -> dict[str, Any]:
+    """The pill of a verdict: word, shape and colour."""
+    return {"word": wording.VERDICTS["lapsed" if of.lapsed and of.key != "not_checkable" else of.key]}
+
+
+@register.inclusion_tag("parts/voice.html")
+def voice(of: str) -> dict[str, str]:
+    """What one row says to a claim: a word and a mark."""
+    word, mark = wording.VOICES[of]
+    return {"word": word, "mark": mark, "tone": of.replace(" ", "-")}
+
+
+@register.simple_tag
+def linked_data(data: dict[str, Any]) -> SafeString:
+    """schema.org data for machines. Inert to the browser, and no text in it can close the element."""
+    text = json.dumps(data, ensure_ascii=False).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    return format_html('<script type="application/ld+json">{}</script>', mark_safe(text))  # noqa: S308

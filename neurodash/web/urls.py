@@ -1,0 +1,37 @@
+"""Every address of the site."""
+
+from django.urls import path, register_converter
+from django.urls.converters import SlugConverter
+
+from neurodash.web.reading import views
+
+
+class _Code(SlugConverter):
+    """A result's id may hold dots and underscores."""
+
+    regex = "[a-z0-9][a-z0-9._-]*"
+
+
+register_converter(_Code, "code")
+
+urlpatterns = [
+    path("", views.home),
+    *(
+        path(f"{page}/", views.text, {"page": page.replace("-", "_")})
+        for page in ("about", "accessibility", "how-checking-works", "privacy")
+    ),
+    path("feed.xml", views.feed),
+    path("sitemap.xml", views.sitemap),
+    path("robots.txt", views.robots),
+    path("-/watched", views.watched),
+    path("content/<path:path>", views.image),
+    path("sources/<slug:table>/", views.sources),
+    path("evidence/", views.results),
+    path("evidence/<code:result_id>/", views.result),
+    path("<slug:code>/", views.condition),
+    path("<slug:code>/<slug:slug>/", views.brief),
+    path("<slug:code>/<slug:slug>/evidence/<slug:outcome>/", views.evidence),
+    path("<slug:code>/<slug:slug>/evidence/<slug:outcome>.csv", views.evidence_csv),
+]
+handler404 = views.not_found
+handler500 = views.broken

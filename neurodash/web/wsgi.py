@@ -1,0 +1,23 @@
+"""The WSGI application that `neurodash serve` runs: our door before Django."""
+
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "neurodash.web.settings")
+
+from django.conf import settings
+from django.core.wsgi import get_wsgi_application
+
+from neurodash.web.ready import Door
+from neurodash.web.shelf import shelf
+
+
+def make() -> Door:
+    """A door with the library already on the shelf. Raises DataError if the library is broken."""
+    config = settings.CONFIG
+    application = get_wsgi_application()
+    if not config.watch:
+        shelf().current()
+    return Door(application, config.hosts, shelf().version, secure=config.is_secure, keep=not config.watch)
+
+
+app = make()

@@ -1,0 +1,124 @@
+"""What the tests share: small claims and results, a copy of the library to break, the site running for real."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from neurodash.library import CONTENT
+
+ROOT = Path(__file__).resolve().parent.parent
+DAY = "2026-11-21"  # the day the tests judge by, so that no test changes its mind at midnight
+
+
+@pytest.fixture
+def content(tmp_path: Path) -> Path:
+    """A copy of the library that a test may break."""
+    return Path(shutil.copytree(CONTENT, tmp_path / "content"))
+
+
+def run(
+    *words: str | Path, env: dict[str, str] | None = None, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """The real command line in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "neurodash", *map(str, words)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+        check=False,
+    )
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Server:
+    """`neurodash serve` on a free loopback port, ended by its own process id."""
+
+    def __init__(self, data: Path, *words: str, env: dict[str, str] | None = None) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = data / f"serve-{self.port}.log"
+        data.mkdir(parents=True, exist_ok=True)
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "neurodash", "serve", "--port", str(self.port), *words],
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "NEURODASH_DATA": str(data), "NEURODASH_ON": DAY, **(env or {})},
+            )
+        self.wait()
+
+    def wait(self, seconds: float = 20) -> None:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            try:
+                urllib.request.urlopen(self.url + "/robots.txt", timeout=1)  # noqa: S310  our own loopback address
+                return
+            except urllib.error.HTTPError:
+                return
+            except OSError:
+                if self.process.poll() is not None:
+                    break
+                time.sleep(0.05)
+        raise RuntimeError(f"the server did not start:\n{self.log.read_text()}")
+
+    def stop(self) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The real site over the real library, for the whole test run."""
+    running = Server(tmp_path_factory.mktemp("data"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def answer(server: Server):
+    """Ask the running site: `answer("/ms/", accept="br")` -> (status, headers, body)."""
+
+    def ask(path: str, method: str = "GET", **headers: str):
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        request = urllib.request.Request(server.url + path, method=method, headers=named)  # noqa: S310
+        try:
+            with urllib.request.build_opener(_NoRedirect).open(request, timeout=10) as found:
+                return found.status, found.headers, found.read()
+        except urllib.error.HTTPError as error:
+            return error.code, error.headers, error.read()
+
+    return ask
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
+def text_of(html: bytes | str) -> str:
+    """The words of a page without its tags."""
+    page = html.decode() if isinstance(html, bytes) else html
+    page = re.sub(r"<(script|style)\b.*?</\1>", " ", page, flags=re.DOTALL)
+    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
