@@ -145,13 +145,11 @@ class Located:
 
 
 class _PlainLoader(yaml.SafeLoader):
-    """Keeps `yes` and `on` as words: an editor means the word, not a truth value."""
+    """Reads `yes` and `2026-11-21` as words: what they mean is for the field's type to say, with its line."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012
         key: [
-            (tag, regexp)
-            for tag, regexp in resolvers
-            if tag not in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:merge")
+            (tag, regexp) for tag, regexp in resolvers if tag.rpartition(":")[2] not in ("bool", "merge", "timestamp")
         ]
         for key, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }

@@ -1,0 +1,225 @@
+"""Real Chromium: a reader's journeys, with and without a mouse, a script, a wide screen; and axe on every page type."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.conftest import Server
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        CHROMIUM is None, reason="no chromium on this machine: apt-get install chromium, then make test"
+    ),
+]
+FLAGS = [
+    "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync", *(["--no-sandbox"] if os.geteuid() == 0 else []),
+]  # fmt: skip
+KINDS = {
+    "home": "/",
+    "condition": "/ms/",
+    "brief": "/ms/balance-training/",
+    "brief with an infographic": "/ms/resistance-training/",
+    "evidence": "/ms/balance-training/evidence/balance/",
+    "all evidence": "/evidence/",
+    "result": "/evidence/corrini2023-balance/",
+    "result in doubt": "/evidence/alashram2025-bbs/",
+    "guidelines": "/sources/guidelines/",
+    "precautions": "/sources/precautions/",
+    "instruments": "/sources/instruments/",
+    "how checking works": "/how-checking-works/",
+    "about": "/about/",
+    "accessibility": "/accessibility/",
+    "privacy": "/privacy/",
+    "not found": "/no-such-page/",
+}
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as play:
+        running = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def visit(browser: Browser, server: Server) -> Iterator[Callable[..., Page]]:
+    """Open a page in a context of its own; fails if the page logs an error or asks another site for anything."""
+    contexts, wrong = [], []
+
+    def open_(path: str, width: int = 1280, **options: object) -> Page:
+        context = browser.new_context(viewport={"width": width, "height": 900}, base_url=server.url, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on(
+            "console",
+            lambda message: (
+                wrong.append(message.text) if message.type == "error" and "404" not in message.text else None
+            ),
+        )
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on(
+            "request",
+            lambda request: None if request.url.startswith((server.url, "data:")) else wrong.append(request.url),
+        )
+        page.goto(path)
+        return page
+
+    yield open_
+    for context in contexts:
+        assert context.cookies() == []
+        context.close()
+    assert wrong == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 360])
+@pytest.mark.parametrize("kind", KINDS)
+def test_axe_finds_nothing(kind: str, width: int, scheme: str, visit: Callable[..., Page]) -> None:
+    page = visit(KINDS[kind], width=width, color_scheme=scheme)
+    page.evaluate("for (const part of document.querySelectorAll('details')) part.open = true")
+    found = Axe().run(
+        page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+    )
+    assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_is_cut_off_at_360_px_nor_with_text_at_200_per_cent(kind: str, visit: Callable[..., Page]) -> None:
+    for width, size in ((360, "100%"), (640, "200%"), (320, "100%")):
+        page = visit(KINDS[kind], width=width)
+        page.evaluate("size => { document.documentElement.style.fontSize = size }", size)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{width} px at {size}"
+
+
+@pytest.mark.parametrize("slug", ["balance-training", "resistance-training"])
+def test_a_reader_opens_a_finding_follows_to_its_evidence_filters_and_takes_the_csv(
+    slug: str, visit: Callable[..., Page], tmp_path: Path
+) -> None:
+    page = visit(f"/ms/{slug}/", accept_downloads=True)
+    first = page.locator(".findings > li").first
+    expect(first.locator(".votes")).to_be_hidden()
+    first.locator("summary").click()
+    expect(first.locator(".votes li").first).to_be_visible()
+    first.get_by_role("link", name="All results on").click()
+    expect(page.locator("h1")).to_contain_text("the evidence")
+    rows = page.locator("tbody tr")
+    every = rows.count()
+    page.get_by_label("Vote").select_option("agrees")
+    expect(page.locator("[data-count]")).to_contain_text(f"of {every} results shown")
+    shown = rows.filter(visible=True)
+    assert 0 < shown.count() < every
+    for row in shown.all():
+        expect(row.locator(".voice")).to_contain_text("Agrees")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download CSV").click()
+    download.value.save_as(tmp_path / "rows.csv")
+    with (tmp_path / "rows.csv").open(newline="") as table:
+        assert len(list(csv.DictReader(table))) == every
+
+
+def test_a_table_sorts_both_ways_and_keeps_what_is_not_known_last(visit: Callable[..., Page]) -> None:
+    page = visit("/ms/balance-training/evidence/balance/")
+    table = page.locator("table").first
+    trials = table.get_by_role("link", name="Trials")
+    for direction in ("ascending", "descending"):
+        trials.click()
+        expect(table.locator("th[aria-sort]")).to_have_attribute("aria-sort", direction)
+        values = [cell.get_attribute("data-value") or "" for cell in table.locator('td[data-label="Trials"]').all()]
+        known = [int(value) for value in values if value]
+        assert known == sorted(known, reverse=direction == "descending")
+        assert values[len(known) :] == [""] * (len(values) - len(known))
+
+
+def test_the_same_journey_without_a_script(visit: Callable[..., Page]) -> None:
+    page = visit("/ms/balance-training/", java_script_enabled=False)
+    page.locator(".findings summary").first.click()
+    page.get_by_role("link", name="All results on balance").first.click()
+    page.get_by_label("Vote").select_option("not counted")
+    page.get_by_role("button", name="Filter").click()
+    expect(page.get_by_role("link", name="Gunn 2015").first).to_be_visible()
+    expect(page.locator("tbody").get_by_role("link", name="Choobsaz 2024")).to_have_count(0)
+    page.locator("table").first.get_by_role("link", name="Trials").click()
+    expect(page).to_have_url(re.compile(r"sort=trials&vote=not"))
+
+
+def test_the_same_journey_by_keyboard_alone(visit: Callable[..., Page]) -> None:
+    page = visit("/ms/balance-training/")
+    page.keyboard.press("Tab")
+    expect(page.locator(":focus")).to_have_text("Skip to the content")
+    page.keyboard.press("Enter")
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if (
+            page.locator(":focus").evaluate("e => e.tagName") == "SUMMARY"
+            and "Why" in page.locator(":focus").inner_text()
+        ):
+            break
+    outline = page.locator(":focus").evaluate("e => getComputedStyle(e).outlineStyle")
+    assert outline == "solid"
+    page.keyboard.press("Enter")
+    expect(page.locator(".findings > li").first.locator(".votes")).to_be_visible()
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        if "All results on" in page.locator(":focus").inner_text():
+            break
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_have_text("Balance: the evidence")
+
+
+def test_each_thing_to_touch_is_large_enough(visit: Callable[..., Page]) -> None:
+    page = visit("/ms/balance-training/", width=390)
+    for thing in page.locator(".top a, .button, summary, select, input").all():
+        if thing.is_visible():
+            box = thing.bounding_box()
+            assert box and box["height"] >= 24, thing.inner_text()
+
+
+def test_the_contents_mark_where_the_reader_is(visit: Callable[..., Page]) -> None:
+    page = visit("/ms/balance-training/")
+    page.locator(".toc").get_by_role("link", name="Questions").click()
+    expect(page.locator(".toc a[aria-current]")).to_have_text("Questions")
+
+
+def test_a_link_to_a_closed_question_opens_it(visit: Callable[..., Page]) -> None:
+    page = visit("/ms/balance-training/#will-i-walk-faster")
+    expect(page.locator("#will-i-walk-faster")).to_have_attribute("open", "")
+
+
+def test_dark_follows_the_system_and_keeps_the_pills_apart(visit: Callable[..., Page]) -> None:
+    light = visit("/ms/balance-training/", color_scheme="light")
+    dark = visit("/ms/balance-training/", color_scheme="dark")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    assert light.evaluate(ground) == "rgb(251, 250, 247)"
+    assert dark.evaluate(ground) == "rgb(16, 23, 22)"
+
+
+def test_motion_is_left_out_where_it_is_not_wanted(visit: Callable[..., Page]) -> None:
+    still = visit("/ms/balance-training/", reduced_motion="reduce")
+    assert still.evaluate("getComputedStyle(document.documentElement).scrollBehavior") == "auto"
+
+
+def test_on_paper_the_brief_is_whole_and_the_navigation_is_gone(visit: Callable[..., Page]) -> None:
+    page = visit("/ms/balance-training/")
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    expect(page.locator(".rail")).to_be_hidden()
+    expect(page.locator(".top nav")).to_be_hidden()
+    expect(page.locator(".votes").first).to_be_visible()
+    expect(page.get_by_text("Perhaps not. Training improves balance scores")).to_be_visible()
+    assert len(page.pdf(format="A4")) > 50_000
+    page.emulate_media(media="screen")
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    expect(page.locator(".votes").first).to_be_hidden()
