@@ -2,7 +2,7 @@
 PY ?= python3
 BIN := .venv/bin
 
-.PHONY: setup serve watch test lint bench lock audit screenshots clean
+.PHONY: setup serve watch test lint bench lock audit vendor screenshots clean
 
 setup: .venv/.ok
 
@@ -33,6 +33,9 @@ audit: setup
 lock: setup
 	$(BIN)/pip-compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --allow-unsafe -o requirements.lock pyproject.toml
 	$(BIN)/pip-compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --allow-unsafe --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml
+
+vendor: setup
+	$(BIN)/python tools/vendor.py
 
 screenshots: setup
 	$(BIN)/python tools/screenshots.py
