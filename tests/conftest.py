@@ -86,6 +86,8 @@ class Server:
             self.process.wait(10)
         except subprocess.TimeoutExpired:
             self.process.kill()
+            self.process.wait(10)
+            raise
 
 
 @pytest.fixture(scope="session")

@@ -52,6 +52,8 @@ def export(folder: Path, folders: Sequence[Path], on: dt.date, url: str) -> int:
 
 def _write(made: Path, site: config.Config) -> int:
     # Django is set up here and not above: its settings are read when it is first imported.
+    from django.http import HttpRequest  # noqa: PLC0415
+
     from neurodash.web import assets  # noqa: PLC0415
     from neurodash.web.reading import views  # noqa: PLC0415
     from neurodash.web.shelf import shelf  # noqa: PLC0415
@@ -67,8 +69,10 @@ def _write(made: Path, site: config.Config) -> int:
         if status != 200:
             raise RuntimeError(f"{path} answered {status}")
         _save(made, path, body)
+    # For the server's own use; they are shown at any address, so their links start at the root.
     _, body = _get(app, "/no-such-page/")
     _save(made, "/404.html", body, absolute=True)
+    _save(made, "/500.html", views.broken(HttpRequest()).content, absolute=True)
     return sum(1 for path in made.rglob("*") if path.is_file())
 
 

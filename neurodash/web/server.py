@@ -18,6 +18,8 @@ from granian.log import LogLevels
 from neurodash.errors import DataError, Problem
 from neurodash.web import config
 
+# A worker that is still starting can miss the signal to stop; after this long it is ended. Requests take milliseconds.
+STOP_AFTER_S = 3
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -73,6 +75,7 @@ def _granian(host: str, port: int, workers: int, local: str, public: str) -> Non
         blocking_threads=1,
         websockets=False,
         log_level=LogLevels.warning,
+        workers_kill_timeout=STOP_AFTER_S,
     )
 
     def tell() -> None:

@@ -101,7 +101,7 @@ def context(request: Any) -> dict[str, Any]:
     return {
         "request": request,
         "site_url": config.url,
-        "canonical": config.url.rstrip("/") + request.path if config.url else "",
+        "canonical": config.url.rstrip("/") + request.path if config.url and request.path else "",
         "today": config.today(),
         "library": own.library,
         "watch": own.watch,

@@ -13,7 +13,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.conftest import Server
+from tests.conftest import Server, run
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [
@@ -94,6 +94,17 @@ def test_axe_finds_nothing(kind: str, width: int, scheme: str, visit: Callable[.
         page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
     )
     assert found.violations_count == 0, found.generate_report()
+
+
+def test_axe_finds_nothing_on_the_page_that_says_something_went_wrong(
+    visit: Callable[..., Page], tmp_path: Path
+) -> None:
+    done = run("export", tmp_path / "site", env={"NEURODASH_DATA": str(tmp_path / "data")})
+    assert done.returncode == 0, done.stderr
+    page = visit("/about/")  # our styles are at hand there
+    page.set_content((tmp_path / "site" / "500.html").read_text())
+    expect(page.locator("h1")).to_have_text("Something went wrong on our side")
+    assert Axe().run(page).violations_count == 0
 
 
 @pytest.mark.parametrize("kind", KINDS)

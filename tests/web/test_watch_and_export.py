@@ -135,6 +135,13 @@ def test_an_export_says_where_it_lies_and_is_the_page_that_is_served(exported: P
     assert (exported / "ms" / "balance-training" / "evidence" / "balance.csv").exists()
 
 
+def test_an_export_brings_the_pages_a_server_shows_when_something_is_wrong(exported: Path) -> None:
+    assert "There is no page here" in text_of((exported / "404.html").read_text())
+    broken = (exported / "500.html").read_text()
+    assert "Something went wrong on our side Nothing of yours was lost." in text_of(broken)
+    assert 'href="/static/site.' in broken
+
+
 def test_an_export_replaces_an_earlier_one_and_nothing_else(tmp_path: Path) -> None:
     env = {"NEURODASH_DATA": str(tmp_path / "data")}
     assert run("export", tmp_path / "site", env=env).returncode == 0
