@@ -88,9 +88,9 @@ CASES = {
     "a dangling related brief": (edit(BRIEF, "related: [resistance-training]", "related: [resistence-training]"), BRIEF, "Did you mean resistance-training?"),
     "missing alt text": (edit(BRIEF, "  alt: ", "  nothing: "), BRIEF, "accepted"),
     "an empty alt text": (edit(BRIEF, "## Questions", "![](x.png)\n\n## Questions"), BRIEF, "a picture without alt text"),
-    "HTML in Markdown": (edit(BRIEF, "Screen first.", "Screen <b>first</b>."), BRIEF, "HTML in Markdown: <b>"),
+    "HTML in Markdown": (edit(BRIEF, "Screen first", "Screen <b>first</b>"), BRIEF, "HTML in Markdown: <b>"),
     "a script in Markdown": (edit(BRIEF, "## Questions", "<script>alert(1)</script>\n\n## Questions"), BRIEF, "HTML in Markdown"),
-    "a link that runs code": (edit(BRIEF, "Screen first.", "Screen [first](data:text/html,x)."), BRIEF, "accepted"),
+    "a link that runs code": (edit(BRIEF, "Screen first", "Screen [first](data:text/html,x)"), BRIEF, "accepted"),
     "an image outside the folder": (edit(BRIEF, "## Questions", "![a](../../evidence/x.png)\n\n## Questions"), BRIEF, "the name of a file beside brief.md"),
     "an image elsewhere on the web": (edit(BRIEF, "## Questions", "![a](https://example.org/x.png)\n\n## Questions"), BRIEF, "the name of a file beside brief.md"),
     "a link that leaves the folder": (leaving_link, "ms/balance-training/inside.png", "a link that leaves the folder"),
@@ -121,7 +121,7 @@ CASES = {
     "years that differ in one review": (cell("aancbt2025-qol", "year", "2024"), REVIEWS + ":3: year", "2025"),
     "an open quote": (write("evidence/retractions.csv", b'doi,date,kind,source\n"10.1000/x,2024-01-01\n'), "evidence/retractions.csv:2", "broken CSV"),
     "an empty table": (write("evidence/retractions.csv", b""), "evidence/retractions.csv:1", "an empty file"),
-    "an effect typed": (edit(BRIEF, "Screen first.", "Screen first. The effect is SMD 0.46 {{ expert }}."), BRIEF, "an effect is typed: “SMD 0.46"),
+    "an effect typed": (edit(BRIEF, "Screen first", "The effect is SMD 0.46 {{ expert }}. Screen first"), BRIEF, "an effect is typed: “SMD 0.46"),
     "a number without a source": (edit(BRIEF, "## Questions", "Rest for 90 seconds.\n\n## Questions"), BRIEF, "a number without a source"),
 }  # fmt: skip
 
