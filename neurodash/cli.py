@@ -284,7 +284,9 @@ def _as_json(verdict: Verdict) -> dict[str, Any]:
         "agree": verdict.agree,
         "disagree": verdict.disagree,
         "silent": verdict.silent,
+        "disagreeing_results": verdict.disagreeing_results,
         "newest_search": verdict.newest_search,
+        "evidence_to": verdict.evidence_to,
         "lapses": verdict.lapses.isoformat() if verdict.lapses else None,
         "lapsed": verdict.lapsed,
         "window": list(verdict.window),
@@ -306,6 +308,7 @@ def _as_json(verdict: Verdict) -> dict[str, Any]:
                 "ci_high": _float(row.result.ci_high),
                 "k_studies": row.result.k_studies,
                 "search_end": row.result.search_end,
+                "certainty": row.result.certainty or None,
             }
             for row in verdict.rows
         ],

@@ -49,12 +49,14 @@ class Judged:
 
 @dataclass(frozen=True)
 class Vote:
-    """The one vote of a review: the row it votes by, and its weight (number of trials, 1 where not read)."""
+    """The one vote of a review: the row it votes by, its weight (number of trials, 1 where not read), and every row
+    that says the same on the same footing, so that no rule depends on which of them happened to be taken."""
 
     review_id: str
     voice: Voice
     by: Judged
     weight: int
+    rows: tuple[Judged, ...]
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,8 @@ class Verdict:
     why: str
     on: dt.date
     window: tuple[int, int]
-    newest_search: str | None
+    newest_search: str | None  # of any review that votes, silent ones too: the newest that was seen
+    evidence_to: str | None  # of the reviews that agree or disagree: how far the evidence behind the verdict reaches
     lapses: dt.date | None
 
     @property
@@ -82,6 +85,11 @@ class Verdict:
     @property
     def silent(self) -> int:
         return self._count("silent")
+
+    @property
+    def disagreeing_results(self) -> int:
+        """Matched results that disagree, also those that their review does not vote by."""
+        return sum(row.voice == "disagrees" for row in self.rows)
 
     @property
     def lapsed(self) -> bool:
@@ -104,13 +112,13 @@ def judge(finding: Finding, results: Iterable[Result], on: dt.date, retractions:
     """
     claim = finding.claim
     window = claim.window or (on.year - WINDOW_YEARS + 1, on.year)
-    retracted = {notice.doi.casefold() for notice in retractions if notice.kind == "retraction"}
     every = tuple(results)
+    retracted = _retracted_reviews(every, retractions, on)
     about = sorted((r for r in every if claim.matches(r) or r.result_id in claim.cites), key=lambda r: r.result_id)
     rows = tuple(_listen(result, claim, window, retracted) for result in about)
-    withdrawn = [r for r in every if r.result_id in claim.cites and _is_retracted(r, retracted)]
+    withdrawn = [r for r in about if r.result_id in claim.cites and r.review_id in retracted]
     votes = _votes(rows)
-    key, why = _decide(claim, votes, rows, withdrawn, window)
+    key, why = _decide(claim, votes, withdrawn, window)
     return Verdict(
         finding=finding,
         key=key,
@@ -119,7 +127,8 @@ def judge(finding: Finding, results: Iterable[Result], on: dt.date, retractions:
         why=why,
         on=on,
         window=window,
-        newest_search=max((s for vote in votes if _counts(vote) and (s := vote.by.result.search_end)), default=None),
+        newest_search=_newest(row for row in rows if row.voice != "not counted"),
+        evidence_to=_newest(row for vote in votes if _counts(vote) for row in vote.rows),
         lapses=_lapses(votes),
     )
 
@@ -140,8 +149,8 @@ def _listen(result: Result, claim: Claim, window: tuple[int, int], retracted: se
 
     if not claim.matches(result):
         return say("not counted", "cited, but about something else")
-    if _is_retracted(result, retracted):
-        return say("not counted", "retracted")
+    if result.review_id in retracted:
+        return say("not counted", "its review was retracted")
     if result.row_kind == "moderator":
         return say("not counted", "compares moderators, never votes")
     if result.row_kind in ("subgroup", "follow_up") and not cited:
@@ -236,8 +245,14 @@ def _inside(year: int | None, window: tuple[int, int]) -> bool:
     return year is not None and window[0] <= year <= window[1]
 
 
-def _is_retracted(result: Result, retracted: set[str]) -> bool:
-    return result.doi is not None and result.doi.casefold() in retracted
+def _retracted_reviews(results: Sequence[Result], retractions: Sequence[Retraction], on: dt.date) -> set[str]:
+    """Reviews with a row whose DOI was retracted by the day: a notice concerns the paper, so all of its rows."""
+    notices = {n.doi.casefold() for n in retractions if n.kind == "retraction" and n.date <= on}
+    return {r.review_id for r in results if r.doi and r.doi.casefold() in notices}
+
+
+def _newest(rows: Iterable[Judged]) -> str | None:
+    return max((row.result.search_end for row in rows if row.result.search_end), default=None)
 
 
 # A review votes once
@@ -263,7 +278,7 @@ def _vote(review: str, rows: Sequence[Judged]) -> Vote:
         standing = [row for row in heard if _weight(row) == most]
     order = ("disagrees", "agrees", "silent")
     by = min(standing, key=lambda row: (order.index(row.voice), -_weight(row), row.result.result_id))
-    return Vote(review, by.voice, by, _weight(by))
+    return Vote(review, by.voice, by, _weight(by), tuple(row for row in standing if row.voice == by.voice))
 
 
 def _weight(row: Judged) -> int:
@@ -280,7 +295,6 @@ def _counts(vote: Vote) -> bool:
 def _decide(
     claim: Claim,
     votes: Sequence[Vote],
-    rows: Sequence[Judged],
     withdrawn: Sequence[Result],
     window: tuple[int, int],
 ) -> tuple[Key, str]:
@@ -300,7 +314,7 @@ def _decide(
     if Fraction(against, everything) >= CONTESTED_SHARE:
         share = wording.percent(Fraction(against, everything))
         return "contested", f"{said} Those that disagree hold {share} of the voting weight."
-    if reasons := _only_in_part(claim, agree, rows, window):
+    if reasons := _only_in_part(claim, agree, window):
         return "partly_supported", f"{said} But {'; and '.join(reasons)}."
     return "supported", said
 
@@ -309,33 +323,27 @@ def _said(agree: Sequence[Vote], disagree: Sequence[Vote], votes: Sequence[Vote]
     silent = len(votes) - len(agree) - len(disagree)
     parts = []
     if agree:
-        trials = sum(vote.by.result.k_studies or 0 for vote in agree)
-        known = f" ({wording.count(trials, 'trial')} where the number was read)" if trials else ""
-        parts.append(f"{wording.count(len(agree), 'review')} {'agrees' if len(agree) == 1 else 'agree'}{known}")
+        parts.append(f"{wording.count(len(agree), 'review')} {'agrees' if len(agree) == 1 else 'agree'}")
     if disagree:
         parts.append(f"{wording.count(len(disagree), 'review')} {'disagrees' if len(disagree) == 1 else 'disagree'}")
     if silent:
         parts.append(f"{wording.count(silent, 'review')} could not be used to check it")
-    text = ", ".join(parts)
-    return f"{text[0].upper()}{text[1:]}." if text else "No matching review."
+    return f"{', '.join(parts)}." if parts else "No matching review."
 
 
-def _only_in_part(claim: Claim, agree: Sequence[Vote], rows: Sequence[Judged], window: tuple[int, int]) -> list[str]:
+def _only_in_part(claim: Claim, agree: Sequence[Vote], window: tuple[int, int]) -> list[str]:
     """Why a finding that is agreed with is supported only in part; empty where nothing is missing."""
-    reviews = {vote.review_id for vote in agree}
-    agreeing = [row for row in rows if row.voice == "agrees" and row.result.review_id in reviews]
+    agreeing = [row for vote in agree for row in vote.rows]
     cited = [row for row in agreeing if row.cited]
-    speaking = [vote.by for vote in agree]
     reasons = []
     if not cited:
         reasons.append("no result that it cites agrees")
-    if all(row.result.year is None or row.result.year < window[0] for row in speaking):
+    if all(row.result.year is None or row.result.year < window[0] for row in agreeing):
         reasons.append(f"only results older than {window[0]}, or without a known year, agree")
-    counted = [row.result.k_studies for row in speaking if row.result.k_studies is not None]
+    counted = [row.result.k_studies for row in agreeing if row.result.k_studies is not None]
     if counted and max(counted) < FEW_TRIALS:
-        reasons.append(
-            f"every agreeing result whose trials were counted pools fewer than {wording.number_word(FEW_TRIALS)}"
-        )
+        fewer = f"fewer than {wording.number_word(FEW_TRIALS)}"
+        reasons.append(f"every agreeing result whose trials were counted pools {fewer}")
     if claim.size:
         mean = _mean_smd(row.result for row in cited)
         claimed = " to ".join(claim.size)
@@ -367,11 +375,8 @@ def _lapses(votes: Sequence[Vote]) -> dt.date | None:
     Where a search date was not read, the first day of the year of publication stands in: nobody can have
     searched later than that year, and earlier is the careful guess. None where neither is known.
     """
-    known = [
-        _first_day(vote.by.result.search_end or str(vote.by.result.year))
-        for vote in votes
-        if _counts(vote) and (vote.by.result.search_end or vote.by.result.year)
-    ]
+    counted = [row.result for vote in votes if _counts(vote) for row in vote.rows]
+    known = [_first_day(r.search_end or str(r.year)) for r in counted if r.search_end or r.year]
     if not known:
         return None
     newest = max(known)

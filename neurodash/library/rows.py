@@ -174,10 +174,11 @@ class Result(TableRow):
     def doubts(self) -> tuple[str, ...]:
         """Contradictions inside the row. A row with any of them never counts until somebody resolves it."""
         found = []
-        if self.interval and self.estimate is not None:
-            low, high = self.interval
-            if not low <= self.estimate <= high:
-                found.append(f"the estimate {self.estimate} lies outside its interval {low} to {high}")
+        low, high = self.ci_low, self.ci_high
+        if self.estimate is not None and not (
+            (low is None or low <= self.estimate) and (high is None or self.estimate <= high)
+        ):
+            found.append(f"the estimate {self.estimate} lies outside its interval {low or '?'} to {high or '?'}")
         if self.interval and self.excludes_null is not None:
             low, high = self.interval
             if self.significant == "yes" and not self.excludes_null:

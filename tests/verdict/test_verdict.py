@@ -142,7 +142,8 @@ def test_a_verdict_lapses_five_years_after_the_newest_search_that_counts() -> No
         result({"id": "c-1", "effect_metric": "narrative", "search_end": "2025-06"}),
     ]
     verdict = judge(finding(), table, dt.date(2027, 12, 14))
-    assert (verdict.newest_search, verdict.lapses) == ("2022-12-15", dt.date(2027, 12, 15))
+    assert (verdict.evidence_to, verdict.lapses) == ("2022-12-15", dt.date(2027, 12, 15))
+    assert verdict.newest_search == "2025-06"  # seen, though its review is silent
     assert verdict.holds
     the_next_day = judge(finding(), table, dt.date(2027, 12, 15))
     assert the_next_day.lapsed
@@ -151,10 +152,39 @@ def test_a_verdict_lapses_five_years_after_the_newest_search_that_counts() -> No
 
 def test_where_no_search_date_was_read_the_first_day_of_the_year_of_publication_stands_in() -> None:
     verdict = judge(finding(), [result({"id": "a-1", "ci": (0.1, 0.5), "year": 2023})], ON)
-    assert verdict.newest_search is None
+    assert verdict.newest_search is verdict.evidence_to is None
     assert verdict.lapses == dt.date(2028, 1, 1)
 
 
 def test_a_search_on_29_february_lapses_on_1_march() -> None:
     verdict = judge(finding(), [result({"id": "a-1", "ci": (0.1, 0.5), "search_end": "2024-02-29"})], ON)
     assert verdict.lapses == dt.date(2029, 3, 1)
+
+
+def test_a_notice_counts_from_its_day() -> None:
+    table = [result({"id": "a-1", "doi": "10.1000/a", "ci": (0.1, 0.5)})]
+    notice = [Retraction(doi="10.1000/a", date=ON, kind="retraction", source="https://example.org/")]
+    assert judge(finding(), table, ON, notice).key == "withdrawn"
+    assert judge(finding(), table, ON - dt.timedelta(days=1), notice).key == "supported"
+
+
+def test_results_that_disagree_are_counted_also_where_their_review_agrees() -> None:
+    table = [
+        result({"id": "a-1", "row_kind": "subgroup", "ci": (0.2, 0.6), "k": 3}),
+        result({"id": "a-2", "ci": (-0.1, 0.6), "k": 40}),
+    ]
+    verdict = judge(finding(), table, ON)
+    assert (verdict.key, verdict.disagree, verdict.disagreeing_results) == ("supported", 0, 1)
+
+
+@given(tables, st.permutations(range(12)))
+def test_the_spelling_of_the_ids_never_matters(table: list[Result], order: list[int]) -> None:
+    """The same rows under other names give the same verdict, votes and age."""
+
+    def judged(names: list[str]) -> tuple:
+        rows = [row.model_copy(update={"result_id": name}) for name, row in zip(names, table, strict=False)]
+        verdict = judge(finding({"cites": [row.result_id for row in rows][::2]}), rows, ON)
+        ages = (verdict.newest_search, verdict.evidence_to, verdict.lapses)
+        return verdict.key, verdict.agree, verdict.disagree, verdict.silent, verdict.why, ages
+
+    assert judged([f"r-{n:02}" for n in range(12)]) == judged([f"r-{n:02}" for n in order])

@@ -49,7 +49,7 @@ def badge(verdicts: Sequence[Verdict]) -> Badge:
     partly = sum(v.key == "partly_supported" for v in held)
     told = [f"{wording.number_word(partly)} of them only in part"] if partly else []
     told += [_told(word, n) for word, n in others.items()]
-    searches = [v.newest_search for v in verdicts if v.newest_search]
+    searches = [v.evidence_to for v in verdicts if v.evidence_to]
     return Badge(
         headline=f"{len(held)} of {wording.count(len(verdicts), 'finding')} hold{'s' if len(held) == 1 and len(verdicts) == 1 else ''}",
         against=f"against {wording.count(len(reviews), 'systematic review')}{span}",
@@ -96,6 +96,12 @@ class ShownFinding:
         return [
             vote.by for vote in sorted(self.verdict.votes, key=lambda v: (order.index(v.voice), -v.weight, v.review_id))
         ]
+
+    @property
+    def hidden_disagreement(self) -> int:
+        """Results that disagree inside reviews that do not vote by them."""
+        against = {vote.review_id for vote in self.verdict.votes if vote.voice == "disagrees"}
+        return sum(row.voice == "disagrees" and row.result.review_id not in against for row in self.verdict.rows)
 
     @property
     def uncounted(self) -> list[Judged]:
