@@ -42,12 +42,12 @@ DOSES: Mapping[str, str] = {
     "met_minutes_per_week": "MET-minutes a week",
 }
 SAYS: Mapping[str, str] = {
-    "improves": "improves it",
-    "may_improve": "may improve it",
-    "no_clear_effect": "shows no clear effect on it",
-    "more_with_dose": "improves it more with more",
-    "not_more_harm": "does no more harm",
-    "narrative": "is described by reviews",
+    "improves": "improves",
+    "may_improve": "may improve",
+    "no_clear_effect": "no clear effect",
+    "more_with_dose": "more with a larger dose",
+    "not_more_harm": "no more harm",
+    "narrative": "described in words",
 }
 FAVOURS: Mapping[str | None, str] = {
     "intervention": "favours the training",
@@ -92,6 +92,19 @@ VERDICTS: Mapping[str, VerdictWord] = {
     "lapsed": VerdictWord(
         "Lapsed", "◌", "unchecked", "The newest search behind it is too old for it to be called current."
     ),
+}
+PROPERTIES: Mapping[str, str] = {
+    "mdc": "smallest change beyond error (MDC)",
+    "mdc90": "smallest change beyond error (MDC, 90 %)",
+    "mdc95": "smallest change beyond error (MDC, 95 %)",
+    "sem": "standard error of measurement",
+    "mcid_improve": "change for the better that matters (MCID)",
+    "mcid_worsen": "change for the worse that matters (MCID)",
+    "icc": "agreement (ICC or as named)",
+    "norm": "value in a group",
+    "range": "range of the scale",
+    "cutoff_fall_risk": "cut-off for fall risk",
+    "cutoff_other": "other cut-off or figure",
 }
 VOICES: Mapping[str, tuple[str, str]] = {
     "agrees": ("Agrees", "✓"),

@@ -34,6 +34,7 @@ SIZE_FROM = {
 
 Key = Literal["withdrawn", "not_checkable", "unsupported", "contested", "partly_supported", "supported"]
 Voice = Literal["agrees", "disagrees", "silent", "not counted"]
+LOUDEST: tuple[Voice, ...] = ("disagrees", "agrees", "silent")  # who speaks where equal rows differ
 HOLDS: frozenset[str] = frozenset({"supported", "partly_supported"})
 
 
@@ -263,7 +264,8 @@ def _votes(rows: Sequence[Judged]) -> tuple[Vote, ...]:
     for row in rows:
         if row.voice != "not counted":
             reviews.setdefault(row.result.review_id, []).append(row)
-    return tuple(_vote(review, standing) for review, standing in sorted(reviews.items()))
+    votes = [_vote(review, standing) for review, standing in reviews.items()]
+    return tuple(sorted(votes, key=lambda vote: (LOUDEST.index(vote.voice), -vote.weight, vote.review_id)))
 
 
 def _vote(review: str, rows: Sequence[Judged]) -> Vote:
@@ -276,8 +278,7 @@ def _vote(review: str, rows: Sequence[Judged]) -> Vote:
         heard = [row for row in rows if row.voice != "silent"] or list(rows)
         most = max(_weight(row) for row in heard)
         standing = [row for row in heard if _weight(row) == most]
-    order = ("disagrees", "agrees", "silent")
-    by = min(standing, key=lambda row: (order.index(row.voice), -_weight(row), row.result.result_id))
+    by = min(standing, key=lambda row: (LOUDEST.index(row.voice), -_weight(row), row.result.result_id))
     return Vote(review, by.voice, by, _weight(by), tuple(row for row in standing if row.voice == by.voice))
 
 

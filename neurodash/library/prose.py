@@ -30,7 +30,7 @@ _TAGS = {
 }  # fmt: skip
 _ATTRIBUTES = {
     "*": {"class"},
-    "a": {"href", "title", "aria-label"},
+    "a": {"href", "id", "title", "aria-label"},
     "span": {"title", "lang"},
     "div": {"role", "tabindex", "aria-label"},
     "img": {"src", "alt", "loading"},

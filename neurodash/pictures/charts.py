@@ -14,7 +14,8 @@ from neurodash.pictures import figures
 
 STRIP_WIDTH, STRIP_ROW = 260, 17
 # Standardised results share one axis on every strip, so that a small effect looks small beside a large one.
-SMD_AXIS = (-0.3, 1.0)
+SMD_AXIS = (-0.6, 1.5)  # an interval that goes beyond it ends in an arrow
+SMD_TICKS = (0.2, 0.5, 0.8)  # where small, moderate and large begin
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,12 @@ class Strip:
 def strip(verdict: Verdict, higher_is_better: bool | None) -> Strip:
     """The pooled results that vote, on one axis: right of the dashed line favours the training.
 
-    Results on different scales cannot share an axis; those of the commonest metric (and unit) are drawn.
+    Results on different scales cannot share an axis; those of the commonest metric (and unit) are drawn. A link with
+    dose is no effect, so it is not drawn as one.
     """
     voting = [vote.by for vote in verdict.votes if vote.voice in ("agrees", "disagrees")]
+    if verdict.finding.claim.says == "more_with_dose":
+        return Strip("", "A link with the dose, not an effect, so nothing is drawn." if voting else "")
     drawable = [(row, at) for row in voting if (at := align(row.result, higher_is_better)) is not None]
     if not drawable:
         return Strip("", "No pooled number was read that could be drawn." if voting else "")
@@ -43,16 +47,13 @@ def strip(verdict: Verdict, higher_is_better: bool | None) -> Strip:
 
 
 def _strip_svg(verdict: Verdict, shown: Sequence[tuple[Judged, Aligned]]) -> str:
-    ends = [0.0, *(value for _, at in shown for value in (at.estimate, at.low, at.high) if value is not None)]
-    low, high = min(ends), max(ends)
-    if shown[0][0].result.effect_metric == "SMD":
-        low, high = min(low, SMD_AXIS[0]), max(high, SMD_AXIS[1])
-    span = (high - low) or 1.0
-    low, high = low - 0.12 * span, high + 0.12 * span
-    height = STRIP_ROW * len(shown) + 22
+    is_smd = shown[0][0].result.effect_metric == "SMD"
+    low, high = SMD_AXIS if is_smd else _axis(shown)
+    bottom = STRIP_ROW * len(shown) + 4
+    height = bottom + (33 if is_smd else 18)
 
     def x(value: float) -> float:
-        return 10 + (value - low) / (high - low) * (STRIP_WIDTH - 20)
+        return 8 + (min(max(value, low), high) - low) / (high - low) * (STRIP_WIDTH - 16)
 
     rows = []
     for index, (row, at) in enumerate(shown):
@@ -60,25 +61,36 @@ def _strip_svg(verdict: Verdict, shown: Sequence[tuple[Judged, Aligned]]) -> str
         size = min(11.0, 6 + (row.result.k_studies or 1) ** 0.5)
         if at.low is not None and at.high is not None:
             rows.append(f'<line x1="{x(at.low):.1f}" y1="{y}" x2="{x(at.high):.1f}" y2="{y}"/>')
+            if at.high > high:  # the interval goes on beyond the axis
+                rows.append(f'<path class="tip" d="M{x(high) + 6:.1f} {y} l-6 -4 v8 z"/>')
+            if at.low < low:
+                rows.append(f'<path class="tip" d="M{x(low) - 6:.1f} {y} l6 -4 v8 z"/>')
         rows.append(_point(x(at.estimate), y, size, agrees=row.voice == "agrees", known=at.low is not None))
     zero = x(0)
-    side = "start" if zero < STRIP_WIDTH / 3 else "end" if zero > STRIP_WIDTH * 2 / 3 else "middle"
-    anchor = {"start": max(0.0, zero - 22), "middle": zero, "end": min(float(STRIP_WIDTH), zero + 22)}[side]
-    toward = (
-        f'<text x="{STRIP_WIDTH}" y="{height - 3}" text-anchor="end">favours training →</text>'
-        if zero < STRIP_WIDTH * 0.45
-        else ""
-    )
+    ticks = ""
+    if is_smd:
+        marks = "".join(f'<path class="tick" d="M{x(v):.1f} {bottom} v4"/>' for v in SMD_TICKS)
+        named = "".join(f'<text x="{x(v):.1f}" y="{bottom + 15}" text-anchor="middle">{v:g}</text>' for v in SMD_TICKS)
+        ticks = marks + named
+    side = "start" if zero < STRIP_WIDTH / 4 else "end" if zero > STRIP_WIDTH * 3 / 4 else "middle"
+    toward = f'<text x="{STRIP_WIDTH}" y="{height - 3}" text-anchor="end">favours training →</text>'
     told = "; ".join(_told(row.result) for row, _ in shown)
-    description = (
-        f"{wording.count(len(shown), 'pooled result')} on one axis, right of the dashed line favours training: {told}."
-    )
+    results = wording.count(len(shown), "pooled result")
+    description = f"{results} on one axis, right of the dashed line favours training: {told}."
     return (
         f'<svg class="strip" viewBox="0 0 {STRIP_WIDTH} {height}" role="img" aria-label="{escape(description)}">'
         f"<title>{escape(verdict.finding.statement)}</title><desc>{escape(description)}</desc>"
-        f'<line class="zero" x1="{zero:.1f}" y1="0" x2="{zero:.1f}" y2="{height - 16}"/><g class="ci">{"".join(rows)}</g>'
-        f'<text x="{anchor:.1f}" y="{height - 3}" text-anchor="{side}">no effect</text>{toward}</svg>'
+        f'<line class="zero" x1="{zero:.1f}" y1="0" x2="{zero:.1f}" y2="{bottom + 2}"/>'
+        f'<g class="ci">{"".join(rows)}</g>{ticks}'
+        f'<text x="{zero:.1f}" y="{height - 3}" text-anchor="{side}">no effect</text>'
+        f"{toward if zero < STRIP_WIDTH * 0.42 else ''}</svg>"
     )
+
+
+def _axis(shown: Sequence[tuple[Judged, Aligned]]) -> tuple[float, float]:
+    ends = [0.0, *(value for _, at in shown for value in (at.estimate, at.low, at.high) if value is not None)]
+    span = (max(ends) - min(ends)) or 1.0
+    return min(ends) - 0.12 * span, max(ends) + 0.12 * span
 
 
 def _point(x: float, y: float, size: float, agrees: bool, known: bool) -> str:
@@ -93,13 +105,13 @@ def _point(x: float, y: float, size: float, agrees: bool, known: bool) -> str:
 
 
 def _told(result: Result) -> str:
-    return f"{result.review_id} {estimate(result)}"
+    return f"{wording.short_citation(result.citation, result.year)} {estimate(result)}"
 
 
 def estimate(result: Result) -> str:
-    """`SMD 0.41 (95 % CI 0.22 to 0.59)`, with the unit where it has one; `not known` where no number was read."""
+    """`SMD 0.41 (95 % CI 0.22 to 0.59)`, with the unit where it has one; says so where no number was read."""
     if result.estimate is None:
-        return wording.NOT_KNOWN
+        return "no number read"
     unit = f"{wording.NO_BREAK}{result.unit}" if result.unit else ""
     metric = "slope" if result.effect_metric == "beta" else result.effect_metric
     value = f"{metric}{wording.NO_BREAK}{wording.number(result.estimate)}{unit}"

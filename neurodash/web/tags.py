@@ -11,6 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from neurodash import wording
+from neurodash.evidence.verdict import HOLDS
 from neurodash.library import Result
 from neurodash.pictures import charts
 from neurodash.web import assets
@@ -38,6 +39,12 @@ def short(result: Result) -> str:
 
 
 @register.filter
+def property_name(code: str) -> str:
+    """`mdc95` in words."""
+    return wording.PROPERTIES.get(code, code)
+
+
+@register.filter
 def known(value: Any) -> Any:
     """The value, or "not known" where nothing was read. Zero is a value."""
     return wording.NOT_KNOWN if value is None or value == "" else value
@@ -51,7 +58,7 @@ def iso(day: dt.date) -> str:
 @register.inclusion_tag("parts/verdict.html")
 def verdict(of: Any) -> dict[str, Any]:
     """The pill of a verdict: word, shape and colour."""
-    return {"word": wording.VERDICTS["lapsed" if of.lapsed and of.key != "not_checkable" else of.key]}
+    return {"word": wording.VERDICTS["lapsed" if of.lapsed and of.key in HOLDS else of.key]}
 
 
 @register.inclusion_tag("parts/voice.html")

@@ -217,9 +217,39 @@ def test_dark_follows_the_system_and_keeps_the_pills_apart(visit: Callable[..., 
     assert dark.evaluate(ground) == "rgb(16, 23, 22)"
 
 
-def test_motion_is_left_out_where_it_is_not_wanted(visit: Callable[..., Page]) -> None:
-    still = visit("/ms/balance-training/", reduced_motion="reduce")
-    assert still.evaluate("getComputedStyle(document.documentElement).scrollBehavior") == "auto"
+def test_nothing_moves_unless_asked_to(visit: Callable[..., Page]) -> None:
+    page = visit("/ms/balance-training/")
+    assert page.evaluate("getComputedStyle(document.documentElement).scrollBehavior") == "auto"
+    assert page.evaluate("document.getAnimations().length") == 0
+
+
+def test_a_reader_s_own_text_size_is_kept(visit: Callable[..., Page]) -> None:
+    page = visit("/about/")
+    usual = page.evaluate("parseFloat(getComputedStyle(document.documentElement).fontSize)")
+    assert 16.9 < usual < 18.1
+    sheet = page.request.get(page.locator("link[rel=stylesheet]").get_attribute("href")).text()
+    assert "font-size: clamp(106.25%" in sheet  # in per cent of what the reader set, not in pixels
+
+
+def test_a_source_leads_back_to_the_text(visit: Callable[..., Page]) -> None:
+    page = visit("/ms/balance-training/")
+    reference = page.locator("#plan ~ section a.ref[id]").first
+    number = reference.inner_text()
+    reference.click()
+    entry = page.locator(f"#source-{number}")
+    expect(entry).to_be_visible()
+    entry.get_by_role("link", name="Back to the text").click()
+    expect(page).to_have_url(re.compile(f"#ref-{number}$"))
+
+
+def test_on_a_phone_the_table_can_be_sorted_and_no_tab_stop_is_out_of_sight(visit: Callable[..., Page]) -> None:
+    page = visit("/ms/balance-training/evidence/balance/", width=390)
+    page.get_by_label("Sort by").select_option("trials")
+    expect(page.locator("tbody").first.locator("tr").first.locator('[data-label="Trials"]')).to_have_text("40")
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        box = page.locator(":focus").bounding_box()
+        assert box and box["x"] >= 0
 
 
 def test_on_paper_the_brief_is_whole_and_the_navigation_is_gone(visit: Callable[..., Page]) -> None:
@@ -228,9 +258,9 @@ def test_on_paper_the_brief_is_whole_and_the_navigation_is_gone(visit: Callable[
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     expect(page.locator(".rail")).to_be_hidden()
     expect(page.locator(".top nav")).to_be_hidden()
-    expect(page.locator(".votes").first).to_be_visible()
+    expect(page.locator(".sources li").first).to_be_visible()
     expect(page.get_by_text("Perhaps not. Training improves balance scores")).to_be_visible()
     assert len(page.pdf(format="A4")) > 50_000
     page.emulate_media(media="screen")
     page.evaluate("dispatchEvent(new Event('afterprint'))")
-    expect(page.locator(".votes").first).to_be_hidden()
+    expect(page.locator(".sources li").first).to_be_hidden()

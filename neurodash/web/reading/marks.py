@@ -8,7 +8,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from neurodash import wording
-from neurodash.library import Library, Mark, Prose
+from neurodash.library import Library, Mark, Precaution, Prose
 from neurodash.pictures import charts
 
 
@@ -21,6 +21,15 @@ class Source:
     text: str
     url: str
     row: str
+
+
+# No link: sixty more stops for somebody who walks the page by keyboard would explain nothing more.
+EXPERT = '<span class="ej" title="Expert judgement">EJ</span>'
+
+
+def _is_judgement(row: Precaution) -> bool:
+    """A precaution whose source nobody opened is a clinician's rule, and looks like one."""
+    return row.citation.casefold().startswith("expert judgement")
 
 
 @dataclass
@@ -46,7 +55,7 @@ class References:
         match mark.kind:
             case "expert":
                 self.has_expert = True
-                return '<span class="ej" title="Expert judgement">EJ</span>'
+                return EXPERT
             case "result":
                 result = self.library.results[mark.id]
                 return format_html('<a class="figure" href="/evidence/{}/">{}</a>', mark.id, charts.estimate(result))
@@ -54,10 +63,19 @@ class References:
                 row = self.library.instruments[mark.id]
                 shown = wording.value(row.value, row.value_unit)
                 return format_html('<a class="figure" href="/sources/instruments/#{}">{}</a>', mark.id, shown)
+            case "precaution" if _is_judgement(self.library.precautions[mark.id]):
+                self.has_expert = True
+                return format_html(
+                    '<a class="ej" href="/sources/precautions/#{}" aria-label="Expert judgement, {}">EJ</a>',
+                    mark.id,
+                    mark.id,
+                )
             case _:
+                is_first = (mark.kind, mark.id) not in self._sources
                 source = self._source(mark)
                 return format_html(
-                    '<a class="ref" href="#source-{}" aria-label="Source {}: {}">{}</a>',
+                    '<a class="ref"{} href="#source-{}" aria-label="Source {}: {}">{}</a>',
+                    format_html(' id="ref-{}"', source.number) if is_first else "",
                     source.number,
                     source.number,
                     source.label,

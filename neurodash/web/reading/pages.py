@@ -57,7 +57,7 @@ def badge(verdicts: Sequence[Verdict]) -> Badge:
         checked_on=verdicts[0].on if verdicts else dt.date.min,
         lapses=min((v.lapses for v in held if v.lapses), default=None),
         evidence_to=wording.month(max(searches)) if searches else wording.NOT_KNOWN,
-        tone="supported" if len(held) * 2 > len(verdicts) else "partly" if held else "unchecked",
+        tone="supported" if len(held) == len(verdicts) else "partly" if held else "unchecked",
     )
 
 
@@ -84,6 +84,7 @@ class ShownFinding:
     evidence_url: str
     evidence_name: str
     reviews_told: str
+    checked_told: str
 
     @property
     def finding(self) -> Any:
@@ -91,11 +92,8 @@ class ShownFinding:
 
     @property
     def counted(self) -> list[Judged]:
-        """The rows by which the reviews vote, agreeing ones first."""
-        order = ("disagrees", "agrees", "silent")
-        return [
-            vote.by for vote in sorted(self.verdict.votes, key=lambda v: (order.index(v.voice), -v.weight, v.review_id))
-        ]
+        """The rows by which the reviews vote, in the order of the strip."""
+        return [vote.by for vote in self.verdict.votes]
 
     @property
     def hidden_disagreement(self) -> int:
@@ -105,15 +103,12 @@ class ShownFinding:
 
     @property
     def uncounted(self) -> list[Judged]:
-        return [row for row in self.verdict.rows if row.voice == "not counted"]
+        return [row for row in self.verdict.rows if row not in self.counted]
 
 
 def shown_finding(brief: Brief, verdict: Verdict, library: Library, references: References) -> ShownFinding:
     outcome = library.vocabulary.outcomes[verdict.finding.claim.outcome]
     strip = charts.strip(verdict, outcome.higher_is_better)
-    votes = [v for v in verdict.votes if v.voice in ("agrees", "disagrees")]
-    trials = sum(v.by.result.k_studies or 0 for v in votes)
-    told = wording.count(len(verdict.votes), "review") + (f", {wording.count(trials, 'trial')}" if trials else "")
     return ShownFinding(
         verdict=verdict,
         strip=strip,
@@ -121,8 +116,29 @@ def shown_finding(brief: Brief, verdict: Verdict, library: Library, references: 
         note=references.html(brief.notes[verdict.finding.id]),
         evidence_url=f"/{brief.condition}/{brief.slug}/evidence/{slug_of(verdict.finding.claim.outcome)}/",
         evidence_name=outcome.label,
-        reviews_told=told,
+        reviews_told=_reviews_told(verdict),
+        checked_told=_checked_told(verdict, library),
     )
+
+
+def _reviews_told(verdict: Verdict) -> str:
+    total = wording.count(len(verdict.votes), "review")
+    if not verdict.votes:
+        return "no review"
+    if not verdict.agree + verdict.disagree:
+        return f"{total}, none that could be used"
+    return f"{verdict.agree} of {total} agree{'s' if len(verdict.votes) == 1 else ''}"
+
+
+def _checked_told(verdict: Verdict, library: Library) -> str:
+    """What the program really held against the tables, in words."""
+    claim = verdict.finding.claim
+    names = [library.vocabulary.interventions[code].label.lower() for code in claim.intervention]
+    what = wording.joined(names, "or")
+    outcome = library.vocabulary.outcomes[claim.outcome].label.lower()
+    dose = f": {wording.DOSES[claim.dose]}" if claim.dose else ""
+    size = f", by a {' to '.join(claim.size)} amount" if claim.size else ""
+    return f"{what}; {outcome}; {wording.SAYS[claim.says]}{dose}{size}"
 
 
 def slug_of(code: str) -> str:
@@ -217,6 +233,14 @@ class Line:
 
     judged: Judged
     finding: str
+    speaks: bool
+
+    @property
+    def standing(self) -> str:
+        """Whether the row speaks for its review, where it could have."""
+        if self.judged.voice == "not counted":
+            return ""
+        return "speaks for its review" if self.speaks else "same review, not counted again"
 
     @property
     def result(self) -> Result:
@@ -245,7 +269,8 @@ def lines(verdict: Verdict) -> list[Line]:
         verdict.rows,
         key=lambda row: (order.index(row.voice), -(row.result.k_studies or 0), row.result.result_id),
     )
-    return [Line(row, verdict.finding.id) for row in rows]
+    by = {vote.by.result.result_id for vote in verdict.votes}
+    return [Line(row, verdict.finding.id, row.result.result_id in by) for row in rows]
 
 
 def chosen(found: Sequence[Line], vote: str, words: str, sort: str) -> list[Line]:
@@ -264,7 +289,7 @@ def _searchable(line: Line) -> str:
 
 
 CSV_COLUMNS = (
-    "finding", "vote", "reason", "cited", "result_id", "review_id", "citation", "year", "doi", "pmid", "search_end", "condition",
+    "finding", "vote", "standing", "reason", "cited", "result_id", "review_id", "citation", "year", "doi", "pmid", "search_end", "condition",
     "population", "intervention", "intervention_class", "comparator", "outcome_domain", "measure", "effect_metric", "unit",
     "estimate", "ci_low", "ci_high", "p_value", "k_studies", "n_participants", "i2_percent", "favours", "significant",
     "certainty", "row_kind", "dose_measure", "dose_direction", "moderator", "source_url", "source_part", "notes",
@@ -275,6 +300,7 @@ def csv_row(line: Line) -> list[str]:
     own = {
         "finding": line.finding,
         "vote": line.judged.voice,
+        "standing": line.standing,
         "reason": line.judged.reason,
         "cited": "yes" if line.judged.cited else "no",
     }

@@ -28,9 +28,12 @@ const reveal = () => {
 addEventListener("hashchange", reveal);
 reveal();
 
-// On paper everything is open.
-addEventListener("beforeprint", () => { for (const part of document.querySelectorAll("details:not([open])")) { part.open = true; part.dataset.opened = ""; } });
+// On paper the questions and the sources are open.
+addEventListener("beforeprint", () => { for (const part of document.querySelectorAll(".questions details:not([open]), .sources details:not([open])")) { part.open = true; part.dataset.opened = ""; } });
 addEventListener("afterprint", () => { for (const part of document.querySelectorAll("details[data-opened]")) { part.open = false; delete part.dataset.opened; } });
+
+// The short contents close behind the reader.
+for (const part of document.querySelectorAll(".toc-small")) part.addEventListener("click", (event) => { if (event.target.matches("a")) part.open = false; });
 
 // Tables sort in place: numbers as numbers, what is not known last.
 const value = (row, column) => { const cell = row.cells[column]; return cell.dataset.value ?? cell.textContent.trim(); };
@@ -39,39 +42,52 @@ const compare = (a, b) => {
   const numbers = [Number(a), Number(b)];
   return numbers.some(Number.isNaN) ? a.localeCompare(b) : numbers[0] - numbers[1];
 };
-for (const table of document.querySelectorAll("table[data-sortable]")) {
+const sort = (table, head, down) => {
+  for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
+  head.setAttribute("aria-sort", down ? "descending" : "ascending");
+  const rows = [...table.tBodies[0].rows];
+  rows.sort((a, b) => {
+    const [x, y] = [value(a, head.cellIndex), value(b, head.cellIndex)];
+    const order = compare(x, y);
+    return down && x !== "" && y !== "" ? -order : order;
+  });
+  table.tBodies[0].append(...rows);
+};
+const tables = [...document.querySelectorAll("table[data-sortable]")];
+for (const table of tables) {
   for (const head of table.tHead.rows[0].cells) {
     head.querySelector("a")?.addEventListener("click", (event) => {
       event.preventDefault();
-      const down = head.getAttribute("aria-sort") === "ascending";
-      for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
-      head.setAttribute("aria-sort", down ? "descending" : "ascending");
-      const rows = [...table.tBodies[0].rows];
-      rows.sort((a, b) => {
-        const [x, y] = [value(a, head.cellIndex), value(b, head.cellIndex)];
-        const order = compare(x, y);
-        return down && x !== "" && y !== "" ? -order : order;
-      });
-      table.tBodies[0].append(...rows);
+      sort(table, head, head.getAttribute("aria-sort") === "ascending");
     });
   }
 }
 
 // The filter answers at once.
 for (const form of document.querySelectorAll("form[data-filter]")) {
-  const rows = [...document.querySelectorAll("table[data-sortable] tbody tr")];
+  form.hidden = false;
+  const rows = tables.flatMap((table) => [...table.tBodies[0].rows]);
   const told = form.querySelector("[data-count]");
   const apply = () => {
     const vote = form.elements.vote.value;
     const words = form.elements.words.value.toLowerCase().split(/\s+/).filter(Boolean);
-    let shown = 0;
     for (const row of rows) {
       const text = row.textContent.toLowerCase();
       row.hidden = (vote && row.dataset.vote !== vote) || !words.every((word) => text.includes(word));
-      shown += !row.hidden;
     }
-    told.textContent = `${shown} of ${rows.length} results shown`;
+    for (const table of tables) {
+      const none = [...table.tBodies[0].rows].every((row) => row.hidden);
+      table.hidden = none;
+      table.parentElement.nextElementSibling.hidden = !none;
+    }
+    told.textContent = `${rows.filter((row) => !row.hidden).length} of ${rows.length} results shown`;
   };
   form.addEventListener("submit", (event) => { event.preventDefault(); apply(); });
   form.addEventListener("input", apply);
+  form.elements.sort.addEventListener("change", (event) => {
+    for (const table of tables) {
+      const head = [...table.tHead.rows[0].cells].find((cell) => cell.querySelector("a")?.search.includes(`sort=${event.target.value}`));
+      if (event.target.value && head) sort(table, head, ["trials", "people", "search"].includes(event.target.value));
+    }
+  });
 }
