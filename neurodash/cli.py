@@ -46,14 +46,14 @@ def _today(on: dt.datetime | None) -> dt.date:
 def _library(folders: Sequence[Path]) -> Library:
     from neurodash import library
 
-    return library.load([library.CONTENT, *folders])
+    return library.load([library.CONTENT, *folders], on=_today(None))
 
 
 def _fail(error: DataError, code: int) -> NoReturn:
     for problem in error.problems:
         click.echo(str(problem), err=True)
     found = len(error.problems)
-    click.echo(f"{found} problem{'' if found == 1 else 's'}. Nothing was changed.", err=True)
+    click.echo(f"{found} problem{'' if found == 1 else 's'}.", err=True)
     sys.exit(code)
 
 
@@ -103,7 +103,7 @@ def export(folder: Path, folders: Sequence[Path], on: dt.datetime | None, url: s
     from neurodash.web import export as exporting
 
     try:
-        _library(folders)
+        _tell_what_fails(_library(folders))
     except DataError as error:
         _fail(error, BROKEN)
     try:
@@ -147,7 +147,17 @@ def library_check(folders: Sequence[Path]) -> None:
     click.echo(
         "The library is sound: " + ", ".join(f"{n} {name}{'' if n == 1 else 's'}" for name, n in counts.items()) + "."
     )
+    _tell_what_fails(found)
     click.echo(f"library {found.version}")
+
+
+def _tell_what_fails(library: Library) -> None:
+    """Published findings that the evidence does not carry: sound files, but `evidence verify` exits 1."""
+    from neurodash.evidence import failing
+
+    for brief, verdict in failing(library, _today(None)):
+        where = f"{brief.folder}/findings.yaml:{verdict.finding.line}"
+        click.echo(f"{where}: {verdict.finding.id} is {verdict.key}: {verdict.why}", err=True)
 
 
 @library.group("new")
@@ -172,8 +182,10 @@ def library_new_brief(slug: str, condition: str, folder: Path | None) -> None:
     """
     from neurodash.library import CONTENT, scaffold
 
+    own = folder or CONTENT
+    known = {path.parent.name for place in (CONTENT, own) for path in place.glob("*/condition.yaml")}
     try:
-        made = scaffold.new_brief(folder or CONTENT, condition, slug, on=_today(None))
+        made = scaffold.new_brief(own, condition, slug, on=_today(None), known=known)
     except DataError as error:
         _fail(error, UNUSABLE)
     click.echo(f"Made {made}. Fill the blanks, then: neurodash library check{f' --content {folder}' if folder else ''}")
@@ -223,6 +235,7 @@ def verify(
     """
     from neurodash import evidence as judging
     from neurodash import library as shelf
+    from neurodash.evidence.verdict import FAILS
 
     day = _today(on)
     try:
@@ -253,7 +266,7 @@ def verify(
         click.echo(json.dumps(report, indent=2, ensure_ascii=False))
     else:
         _print_table(judged, known.version, day)
-    failed = any(v.key in ("unsupported", "withdrawn") for verdicts in judged.values() for v in verdicts)
+    failed = any(v.key in FAILS for verdicts in judged.values() for v in verdicts)
     sys.exit(BROKEN if failed else 0)
 
 

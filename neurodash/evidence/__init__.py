@@ -1,5 +1,5 @@
 """From evidence tables and claims to verdicts."""
 
-from neurodash.evidence.verdict import Judged, Verdict, Vote, judge, judge_brief
+from neurodash.evidence.verdict import Judged, Verdict, Vote, failing, judge, judge_brief
 
-__all__ = ["Judged", "Verdict", "Vote", "judge", "judge_brief"]
+__all__ = ["Judged", "Verdict", "Vote", "failing", "judge", "judge_brief"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -34,6 +34,7 @@ SIZE_FROM = {
 
 Key = Literal["withdrawn", "not_checkable", "unsupported", "contested", "partly_supported", "supported"]
 Voice = Literal["agrees", "disagrees", "silent", "not counted"]
+FAILS: frozenset[str] = frozenset({"unsupported", "withdrawn"})
 LOUDEST: tuple[Voice, ...] = ("disagrees", "agrees", "silent")  # who speaks where equal rows differ
 HOLDS: frozenset[str] = frozenset({"supported", "partly_supported"})
 
@@ -137,6 +138,17 @@ def judge(finding: Finding, results: Iterable[Result], on: dt.date, retractions:
 def judge_brief(brief: Brief, library: Library, on: dt.date) -> tuple[Verdict, ...]:
     """The verdicts on a brief's findings, in their order."""
     return tuple(judge(finding, library.results.values(), on, library.retractions) for finding in brief.findings)
+
+
+def failing(library: Library, on: dt.date) -> list[tuple[Brief, Verdict]]:
+    """Findings of published briefs that no review carries, or whose source was retracted."""
+    return [
+        (brief, verdict)
+        for brief in library.briefs.values()
+        if not brief.draft
+        for verdict in judge_brief(brief, library, on)
+        if verdict.key in FAILS
+    ]
 
 
 # What one result says to a claim
@@ -389,12 +401,3 @@ def _lapses(votes: Sequence[Vote]) -> dt.date | None:
 
 def _first_day(partial: str) -> dt.date:
     return dt.date.fromisoformat({4: partial + "-01-01", 7: partial + "-01"}.get(len(partial), partial))
-
-
-def summary(verdicts: Sequence[Verdict]) -> Mapping[str, int]:
-    """How many verdicts of each kind, lapsed ones counted apart."""
-    found: dict[str, int] = {}
-    for verdict in verdicts:
-        key = "lapsed" if verdict.lapsed and verdict.key in HOLDS else verdict.key
-        found[key] = found.get(key, 0) + 1
-    return found

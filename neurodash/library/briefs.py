@@ -83,7 +83,10 @@ def read_findings(text: str, where: str) -> tuple[tuple[Finding, ...], list[Prob
             continue
         if any(finding.id == other.id for other in findings):
             problems.append(Problem(f"{where}:{line}: id", f"“{finding.id}” again", "each finding once"))
-        findings.append(finding.model_copy(update={"line": line}))
+        lines = {key: located.line((*base, index, "claim", key)) for key in type(finding.claim).model_fields}
+        findings.append(finding.model_copy(update={"line": line, "lines": lines}))
+    if not items:
+        problems.append(Problem(f"{where}:{located.line(base)}", "no findings", "at least one"))
     return tuple(findings), problems
 
 
@@ -108,7 +111,7 @@ def _statement_problems(finding: Finding, where: str) -> Iterator[Problem]:
 
 
 def read_brief(
-    text: str, where: str, findings: tuple[Finding, ...], findings_where: str, folder: str
+    text: str, where: str, findings: tuple[Finding, ...], findings_where: str, folder: str, on: dt.date | None
 ) -> tuple[Brief | None, list[Problem]]:
     match = re.match(r"---\n(.*?\n)---\n", text, re.DOTALL)
     if not match:
@@ -134,7 +137,7 @@ def read_brief(
         return prose
 
     condition, slug = (*folder.split("/"), "")[:2]
-    problems += _key_problems(keys, located, where, slug)
+    problems += _key_problems(keys, located, where, slug, on)
     note = sections["Clinician's note"]
     brief = Brief(
         condition=condition,
@@ -170,16 +173,20 @@ def read_brief(
         notes=notes,
         folder=str(Path(where).parent.as_posix()),
         draft=keys.draft,
+        lines={key: located.line((key,)) for key in _FrontMatter.model_fields},
     )
     return brief, problems
 
 
-def _key_problems(keys: _FrontMatter, located: Located, where: str, slug: str) -> Iterator[Problem]:
+def _key_problems(keys: _FrontMatter, located: Located, where: str, slug: str, on: dt.date | None) -> Iterator[Problem]:
     def place(*loc: str | int) -> str:
         return f"{where}:{located.line(loc)}: {'.'.join(map(str, loc))}"
 
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", slug):
         yield Problem(where, f"a folder named “{slug}”", "small letters, digits and hyphens")
+    for key, day in (("published", keys.published), ("updated", keys.updated), ("checked", keys.checked)):
+        if on and day > on:
+            yield Problem(place(key), str(day), f"a day that has come; today is {on}")
     if keys.updated < keys.published:
         yield Problem(place("updated"), str(keys.updated), f"not before published, {keys.published}")
     if keys.checked < keys.published:
@@ -293,11 +300,13 @@ def _section(
 def picture_problems(brief: Brief, files: Mapping[str, bytes], where: str) -> Iterator[Problem]:
     """Pictures named in a brief lie beside it, and every one that lies there is used."""
     folder = f"{brief.condition}/{brief.slug}"
-    named = [(brief.picture.image, 1)] if brief.picture.image else []
+    named = [(brief.picture.image, brief.lines.get("picture", 1))] if brief.picture.image else []
     for prose in brief.prose:
         named += [(address, line) for address, _, line in prose.images]
     for address, line in named:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", address) or f"{folder}/{address}" not in files:
             yield Problem(
-                f"{where}:{line}", f"a picture {address}", "the name of a file beside brief.md (png, jpg, webp or avif)"
+                f"{where}:{line}",
+                f"no picture “{address}” beside brief.md",
+                "the name of a file beside brief.md (png, jpg, webp or avif)",
             )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from neurodash.errors import Problem, did_you_mean
 from neurodash.library.rows import InstrumentValue, Result, Trial
-from neurodash.library.shapes import Finding, Library
+from neurodash.library.shapes import Claim, Finding, Library
 
 
 def cross_checks(library: Library, condition_folders: set[str]) -> Iterator[Problem]:
@@ -28,7 +28,7 @@ def cross_checks(library: Library, condition_folders: set[str]) -> Iterator[Prob
             if other not in library.briefs or other == brief.slug:
                 others = [slug for slug in library.briefs if slug != brief.slug]
                 yield Problem(
-                    where,
+                    f"{where}:{brief.lines.get('related', 1)}: related",
                     f"a related brief “{other}”",
                     ", ".join(others) or "none, until there is another brief",
                     did_you_mean(other, others),
@@ -69,39 +69,52 @@ def _code_problems(library: Library) -> Iterator[Problem]:
 
 
 def _claim_problems(finding: Finding, library: Library, where: str) -> Iterator[Problem]:
-    place = f"{where}:{finding.line}: {finding.id}"
-    claim = finding.claim
-    known = library.vocabulary
-    for code in claim.intervention:
-        if code not in known.interventions:
-            yield Problem(
-                f"{place}: intervention",
-                f"“{code}”",
-                ", ".join(known.interventions),
-                did_you_mean(code, known.interventions),
-            )
-    if claim.outcome not in known.outcomes:
-        yield Problem(
-            f"{place}: outcome",
-            f"“{claim.outcome}”",
-            ", ".join(known.outcomes),
-            did_you_mean(claim.outcome, known.outcomes),
-        )
+    claim, known = finding.claim, library.vocabulary
+
+    def place(key: str) -> str:
+        return f"{where}:{finding.line_of(key)}: {finding.id}: {key}"
+
+    populations = {*library.conditions, *(result.condition for result in library.results.values())}
+    measures = {row.instrument_id.casefold() for row in library.instruments.values()}
+    measures |= {result.measure.casefold() for result in library.results.values()}
+    named: tuple[tuple[str, tuple[str, ...], Collection[str]], ...] = (
+        ("population", (claim.population,), populations),
+        ("intervention", claim.intervention, known.interventions),
+        ("outcome", (claim.outcome,), known.outcomes),
+    )
+    unknown = [(key, code, codes) for key, found, codes in named for code in found if code not in codes]
+    for key, code, codes in unknown:
+        yield Problem(place(key), f"“{code}”", ", ".join(sorted(codes)), did_you_mean(code, codes))
+    for measure in claim.measures:
+        if measure.casefold() not in measures:
+            accepted = "an instrument_id of instruments.csv, or a measure of reviews.csv"
+            yield Problem(place("measures"), f"“{measure}”", accepted, did_you_mean(measure, measures))
     for cited in claim.cites:
         result = library.results.get(cited)
         if result is None:
             yield Problem(
-                f"{place}: cites",
+                place("cites"),
                 f"“{cited}”, which is no result",
                 "a result_id of reviews.csv",
                 did_you_mean(cited, library.results),
             )
-        elif not claim.matches(result):
-            yield Problem(
-                f"{place}: cites",
-                f"“{cited}” ({result.condition}, {result.intervention_class}, {result.outcome_domain}, {result.row_kind}), which is about something else",
-                "results of the claim's population, intervention, outcome and dose measure",
-            )
+        elif not unknown and not claim.matches(result):
+            yield Problem(place("cites"), f"“{cited}”, which is about something else", _about(claim, result))
+
+
+def _about(claim: Claim, result: Result) -> str:
+    """What a result would have to be about, where it differs."""
+    wanted = []
+    if result.condition != claim.population:
+        wanted.append(f"condition {claim.population}, not {result.condition}")
+    if result.intervention_class not in claim.intervention:
+        wanted.append(f"training {' or '.join(claim.intervention)}, not {result.intervention_class}")
+    if result.outcome_domain != claim.outcome:
+        wanted.append(f"outcome {claim.outcome}, not {result.outcome_domain}")
+    if (result.row_kind == "dose") != (claim.says == "more_with_dose") or claim.dose not in (None, result.dose_measure):
+        kind = f"dose row of {claim.dose}" if claim.dose else "row that is not a dose row"
+        wanted.append(f"a {kind}, not a {result.row_kind} row {result.dose_measure or ''}".strip())
+    return "; ".join(wanted) or f"one of the measures {', '.join(claim.measures)}, not {result.measure}"
 
 
 def _mark_problems(kind: str, target: str, library: Library, where: str) -> Iterator[Problem]:

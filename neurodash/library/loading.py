@@ -10,6 +10,7 @@ A folder holds any of these; later folders add to earlier ones (a clinic's own b
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import os
 import re
@@ -42,6 +43,7 @@ IMAGE_TYPES = {
     ".webp": "image/webp",
     ".avif": "image/avif",
 }
+IMAGE_SIGNS = ((0, b"\x89PNG"), (0, b"\xff\xd8\xff"), (8, b"WEBP"), (4, b"ftypavi"))  # where a picture names its kind
 MAX_IMAGE_BYTES = 2 * 2**20  # ours: a page should stay under 100 KB; a larger file is an original, not a web picture
 MAX_FILES = 20_000  # ours: far above any library, far below what would exhaust a small server
 
@@ -56,18 +58,21 @@ TABLES: Mapping[str, type[TableRow]] = {
 R = TypeVar("R", bound=TableRow)
 
 
-def load(folders: Sequence[Path] = (CONTENT,)) -> Library:
+def load(folders: Sequence[Path] = (CONTENT,), on: dt.date | None = None, blanks_allowed: bool = False) -> Library:
     """Read the folders into one library.
 
+    `on` is the day, where dates should be held against it. With `blanks_allowed`, what is still to fill in a draft
+    does not fail: an editor sees the page grow (`Library.blanks` has the list).
     Raises DataError with every problem, in the order of the files.
     """
-    shelf = _Shelf()
+    shelf = _Shelf(on=on)
     for folder in folders:
         shelf.gather(Path(folder))
     library = shelf.library()
     problems = [*shelf.problems, *cross_checks(library, shelf.condition_folders)]
-    if problems:
-        raise DataError(sorted(set(problems), key=_by_file_and_line))
+    blanks = [] if blanks_allowed else shelf.blanks
+    if problems or blanks:
+        raise DataError(sorted({*problems, *blanks}, key=_by_file_and_line))
     return library
 
 
@@ -127,7 +132,9 @@ def _by_file_and_line(problem: Problem) -> tuple[str, int, str]:
 class _Shelf:
     """Collects files, rows and problems from folder after folder."""
 
+    on: dt.date | None = None
     problems: list[Problem] = field(default_factory=list)
+    blanks: list[Problem] = field(default_factory=list)  # in drafts
     tables: dict[type[TableRow], dict[str, Any]] = field(default_factory=dict)
     conditions: dict[str, Condition] = field(default_factory=dict)
     condition_folders: set[str] = field(default_factory=set)
@@ -181,7 +188,7 @@ class _Shelf:
                         Problem(where, "findings without a brief", f"{shown}/{folder}/brief.md beside them")
                     )
                 elif Path(file).suffix.lower() in IMAGE_TYPES:
-                    self.images[name] = files[name]
+                    self._image(name, files[name], where)
             except DataError as error:
                 self.problems += error.problems
 
@@ -219,7 +226,7 @@ class _Shelf:
     def _brief(self, files: Mapping[str, bytes], folder: str, shown: str) -> None:
         where = f"{shown}/{folder}/brief.md"
         text = decode(files[f"{folder}/brief.md"], where)
-        self.problems += _blanks(text, where)
+        blanks = _blanks(text, where)
         findings: tuple[Finding, ...] = ()
         findings_where = f"{shown}/{folder}/findings.yaml"
         if (data := files.get(f"{folder}/findings.yaml")) is None:
@@ -228,11 +235,16 @@ class _Shelf:
             try:
                 findings_text = decode(data, findings_where)
                 findings, problems = read_findings(findings_text, findings_where)
-                self.problems += [*problems, *_blanks(findings_text, findings_where)]
+                self.problems += problems
+                blanks += _blanks(findings_text, findings_where)
             except DataError as error:
                 self.problems += error.problems
-        brief, problems = read_brief(text, where, findings, findings_where, folder)
+        brief, problems = read_brief(text, where, findings, findings_where, folder, self.on)
         self.problems += problems
+        if brief is not None and brief.draft:
+            self.blanks += blanks
+        else:
+            self.problems += blanks
         if brief is None:
             return
         self.problems += picture_problems(brief, files, where)
@@ -242,6 +254,11 @@ class _Shelf:
                 Problem(where, f"the brief “{brief.slug}” again", f"each brief once; it stands in {other}")
             )
         self.briefs.setdefault(brief.slug, brief)
+
+    def _image(self, name: str, data: bytes, where: str) -> None:
+        if not any(data[at : at + len(sign)] == sign for at, sign in IMAGE_SIGNS):
+            self.problems.append(Problem(where, "a file that is no picture", "a PNG, JPEG, WebP or AVIF picture"))
+        self.images[name] = data
 
     def library(self) -> Library:
         def rows(model: type[R]) -> dict[str, R]:
@@ -259,6 +276,7 @@ class _Shelf:
             precautions=rows(Precaution),
             instruments=rows(InstrumentValue),
             images=self.images,
+            blanks=tuple(sorted(self.blanks, key=_by_file_and_line)),
         )
 
 

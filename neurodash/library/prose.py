@@ -64,6 +64,11 @@ _EFFECT_PATTERNS = tuple(
         r"(?i)\d\s?(?:%|percent|per cent)\s+(?:\w+\s+)?(?:improvement|gain|reduction|increase|decrease|faster|slower"
         r"|stronger|better|fewer)",
         rf"(?i)\b(?:{_NUMBER}|two|three|four|five|ten)[- ]?(?:fold|times)\s+(?:as|faster|stronger|better|more|less|fewer)",
+        # points, seconds and metres gained; halves, thirds and "three in ten"
+        rf"(?i)\b(?:gain|rose|rise|improv|drop|fell|reduc|lower)\w*\s+(?:\w+\s+){{0,3}}?{_NUMBER}\s*(?:points?|seconds?|metres?|m|s)\b",
+        r"(?i)\b(?:halv|doubl|tripl)\w*\s+(?:the\s+)?(?:\w+\s+)?(?:number|risk|rate|falls?|speed|strength|fatigue|chance)",
+        r"(?i)\bby\s+(?:about\s+)?(?:a|one|two)[\s-]+(?:thirds?|quarters?|half|halves|fifths?)\b",
+        r"(?i)\b(?:\w+|\d+)\s+(?:in|out of)\s+(?:ten|five|four|three|\d+)\s+(?:people\s+)?(?:improv|got|gain|benefit|respond)",
         r"(?i)\b(?:twice|half)\s+as\s+(?:strong|fast|many|much|likely|steady)",
     )
 )
@@ -188,7 +193,7 @@ def _mark_rule(state: StateInline, silent: bool) -> bool:
     if not state.src.startswith("{{", state.pos):
         return False
     end = state.src.find("}}", state.pos)
-    if end < 0:
+    if end < 0 or "{" in state.src[state.pos + 2 : end]:
         return False
     if not silent:
         kind, _, target = state.src[state.pos + 2 : end].strip().partition(" ")
@@ -306,7 +311,11 @@ def _problems(prose: Prose, where: str) -> Iterator[Problem]:
         if token.type == "html_block":
             yield _html_problem(where, _line(token), token.content)
     for child, line in _inline(prose.tokens):
-        if child.type == "html_inline":
+        if child.type == "text" and ("{{" in child.content or "}}" in child.content):
+            yield Problem(
+                f"{where}:{line}", f"a mark that is not closed: “{_shorten(child.content, 40)}”", "{{ kind ID }}"
+            )
+        elif child.type == "html_inline":
             yield _html_problem(where, line, child.content)
         elif child.type == "mark":
             yield from _mark_problems(child, f"{where}:{line}")
@@ -340,25 +349,38 @@ def number_problems(text: str, sourced: bool, where: str) -> Iterator[Problem]:
 
 
 def _blocks(tokens: Sequence[Token]) -> Iterator[tuple[int, str, bool]]:
-    """Each paragraph, list item or table row as (line, text, whether it holds a mark)."""
+    """Each paragraph, list item or table row as (line, text, whether it holds a mark).
+
+    A cell under the heading EDSS names a band, not a number.
+    """
     texts: list[str] = []
-    depth, marks, first = 0, False, 0
-    for token in tokens:
+    labels: list[str] = []
+    depth, marks, first, column, cell = 0, False, 0, -1, ""
+    for index, token in enumerate(tokens):
+        if token.type == "thead_open":
+            labels = []
+        if token.type in ("th_open", "td_open"):
+            column, cell = column + 1, token.type
+            if token.type == "th_open":
+                labels.append(_text(tokens[index + 1]))
         if token.type in ("tr_open", "list_item_open"):
-            depth += 1
+            depth, column = depth + 1, -1
             if depth == 1:
                 texts, marks, first = [], False, _line(token)
         elif token.type in ("tr_close", "list_item_close"):
             depth -= 1
             if depth == 0:
                 yield first, " ".join(texts), marks
+        elif token.type in ("td_close", "th_close"):
+            cell = ""
         elif token.type == "inline":
             marked = any(child.type == "mark" for child in token.children or ())
-            if depth:
-                texts.append(_text(token))
-                marks = marks or marked
-            else:
+            if not depth:
                 yield _line(token), _text(token), marked
+            else:
+                is_band = cell == "td_open" and labels[column : column + 1] == ["EDSS"]
+                texts.append("" if is_band else _text(token))
+                marks = marks or marked
 
 
 def _html_problem(where: str, line: int, content: str) -> Problem:

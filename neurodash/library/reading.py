@@ -243,9 +243,12 @@ def check(model: type[Model], located: Located, where: str, loc: Loc = ()) -> tu
     try:
         return model.model_validate(data), []
     except ValidationError as error:
+        details = error.errors(include_url=False)
+        deeper = {detail["loc"][: len(detail["loc"]) - depth] for detail in details for depth in range(1, 9)}
         return None, [
             _problem(detail, f"{where}:{located.line((*loc, *detail['loc']))}", model)
-            for detail in error.errors(include_url=False)
+            for detail in details
+            if not (detail["type"] == "too_short" and detail["loc"] in deeper)  # an echo of what is wrong inside it
         ]
 
 

@@ -6,9 +6,10 @@ import datetime as dt
 import os
 import re
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 
-from neurodash.errors import DataError, Problem
+from neurodash.errors import DataError, Problem, did_you_mean
 from neurodash.library.briefs import SECTIONS
 from neurodash.library.loading import BLANK
 
@@ -45,27 +46,23 @@ findings:
 """
 
 
-def new_brief(content: Path, condition: str, slug: str, on: dt.date) -> Path:
+def new_brief(content: Path, condition: str, slug: str, on: dt.date, known: Collection[str]) -> Path:
     """Make `content/<condition>/<slug>/` with brief.md and findings.yaml, whole or not at all.
 
-    Raises DataError for a slug or condition that cannot be a folder's name, or one that exists.
+    `known` are the conditions there are; the folders above are made where they are missing.
+    Raises DataError for a slug that cannot be a folder's name, an unknown condition, or a brief that exists.
     """
     for name, value in (("SLUG", slug), ("--condition", condition)):
         if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", value):
             raise DataError([Problem(name, f"“{value}”", "small letters, digits and hyphens, such as gaze-training")])
-    if not (content / condition).is_dir():
+    if condition not in known:
         raise DataError(
-            [
-                Problem(
-                    str(content),
-                    f"no condition “{condition}”",
-                    f"a folder {condition}/ with a condition.yaml",
-                )
-            ]
+            [Problem("--condition", f"“{condition}”", ", ".join(sorted(known)), did_you_mean(condition, known))]
         )
     folder = content / condition / slug
     if folder.exists():
         raise DataError([Problem(str(folder), "a folder that exists", "a new name; nothing was touched")])
+    folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=content, prefix=".new-") as draft:
         made = Path(draft, slug)
         made.mkdir(mode=0o755)

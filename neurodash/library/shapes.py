@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Literal, get_args
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from neurodash.errors import Problem
 from neurodash.library.prose import Prose
 from neurodash.library.rows import (
     Code,
@@ -107,6 +108,10 @@ class Finding(Row):
     claim: Claim
     note: str = ""
     line: int = 0
+    lines: dict[str, int] = Field(default_factory=dict)  # of the claim's keys
+
+    def line_of(self, key: str) -> int:
+        return self.lines.get(key, self.line)
 
 
 class Video(Row):
@@ -171,6 +176,7 @@ class Brief:
     notes: Mapping[str, Prose]  # finding id -> its note
     folder: str
     draft: bool = False
+    lines: Mapping[str, int] = field(default_factory=dict)  # of the front matter's keys
 
     @property
     def prose(self) -> tuple[Prose, ...]:
@@ -221,6 +227,7 @@ class Library:
     guidelines: Mapping[str, Guideline]
     precautions: Mapping[str, Precaution]
     instruments: Mapping[str, InstrumentValue]
+    blanks: tuple[Problem, ...]  # what is still to fill in drafts
     images: Mapping[str, bytes]  # "ms/balance-training/photo.jpg" -> bytes
 
     @cached_property

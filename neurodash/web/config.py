@@ -20,7 +20,7 @@ class Config:
     """The site's settings.
 
     content: folders beside ours · url: the public address, ending in /, or nothing where it is not known · hosts: names it answers to ·
-    data: where its own files are kept · watch: an editor's server · on: a fixed day instead of today
+    data: where its own files are kept · watch: an editor's server · on: a fixed day instead of today · exported: pages for a static server
     """
 
     content: tuple[Path, ...]
@@ -29,6 +29,7 @@ class Config:
     data: Path
     watch: bool
     on: dt.date | None
+    exported: bool = False
 
     @property
     def is_secure(self) -> bool:
@@ -68,6 +69,7 @@ def read(environ: os._Environ[str] | dict[str, str] = os.environ) -> Config:
         data=Path(environ.get("NEURODASH_DATA") or Path(home, "neurodash")),
         watch=watch == "yes",
         on=on,
+        exported=environ.get("NEURODASH_EXPORT") == "yes",
     )
 
 

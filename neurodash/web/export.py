@@ -36,6 +36,7 @@ def export(folder: Path, folders: Sequence[Path], on: dt.date, url: str) -> int:
     os.environ["NEURODASH_URL"] = url or os.environ.get("NEURODASH_URL", "")
     os.environ["NEURODASH_ON"] = on.isoformat()
     os.environ["NEURODASH_WATCH"] = "no"
+    os.environ["NEURODASH_EXPORT"] = "yes"
     site = config.read()
     target = folder.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -59,7 +60,9 @@ def _write(made: Path, site: config.Config) -> int:
     from neurodash.web.shelf import shelf  # noqa: PLC0415
     from neurodash.web.wsgi import app  # noqa: PLC0415
 
-    paths = [*views.public_paths(), "/feed.xml", "/robots.txt", *(["/sitemap.xml"] if site.url else [])]
+    paths = [*views.public_paths(), "/robots.txt"]
+    if site.url:  # a feed and a sitemap need whole addresses
+        paths += ["/feed.xml", "/sitemap.xml"]
     paths += [
         path[:-1] + ".csv" for path in views.public_paths() if re.fullmatch(r"/[^/]+/[^/]+/evidence/[^/]+/", path)
     ]

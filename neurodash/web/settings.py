@@ -11,7 +11,7 @@ SECRET_KEY = config.secret_key(CONFIG.data)
 ALLOWED_HOSTS = list(CONFIG.hosts)
 ROOT_URLCONF = "neurodash.web.urls"
 INSTALLED_APPS: list[str] = []
-MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]
+MIDDLEWARE = ["django.middleware.common.CommonMiddleware", "neurodash.web.shelf.library_first"]
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",

@@ -7,16 +7,18 @@ the last sound one on the shelf, with the problems beside it.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 
 from neurodash import library as core
 from neurodash.errors import DataError, Problem
-from neurodash.evidence import Verdict, judge_brief
+from neurodash.evidence import Verdict, failing, judge_brief
 from neurodash.library import Brief, Library
 
 
@@ -36,7 +38,8 @@ class Shelf:
         if self.library is None or (self.watch and self.stamp != _stamp(self.folders)):
             self.stamp = _stamp(self.folders) if self.watch else 0
             try:
-                self.library, self.problems = core.load(self.folders), ()
+                self.library = core.load(self.folders, blanks_allowed=self.watch)
+                self.problems = self.library.blanks
                 self._verdicts.clear()
             except DataError as error:
                 if self.library is None and not self.watch:
@@ -83,6 +86,7 @@ def _stamp(folders: Sequence[Path]) -> int:
     return hash(tuple(sorted(found)))
 
 
+WATCHED = "/-/watched"  # where an editor's page asks whether something changed
 _shelf: list[Shelf] = []
 
 
@@ -106,5 +110,21 @@ def context(request: Any) -> dict[str, Any]:
         "library": own.library,
         "watch": own.watch,
         "problems": own.problems,
+        "failing": failing(own.library, config.today()) if own.watch and own.library else (),
+        "exported": config.exported,
         "conditions": own.library.conditions if own.library else {},
     }
+
+
+def library_first(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Middleware: where there is no sound library yet, its problems are the page. Only an editor's server starts so."""
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        try:
+            shelf().current()
+        except DataError as error:
+            if request.path != WATCHED:
+                return render(request, "500.html", {"problems": error.problems}, status=503)
+        return get_response(request)
+
+    return answer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import re
 from collections.abc import Callable
@@ -121,6 +122,12 @@ CASES = {
     "years that differ in one review": (cell("aancbt2025-qol", "year", "2024"), REVIEWS + ":3: year", "2025"),
     "an open quote": (write("evidence/retractions.csv", b'doi,date,kind,source\n"10.1000/x,2024-01-01\n'), "evidence/retractions.csv:2", "broken CSV"),
     "an empty table": (write("evidence/retractions.csv", b""), "evidence/retractions.csv:1", "an empty file"),
+    "a mark that is not closed": (edit(BRIEF, "{{ precaution P01 }}", "{{ precaution P01 }"), BRIEF, "a mark that is not closed"),
+    "no finding at all": (write(FINDINGS, b"findings: []\n"), FINDINGS + ":1", "no findings"),
+    "a text that calls itself a picture": (write("ms/balance-training/x.png", b"words"), "ms/balance-training/x.png", "a file that is no picture"),
+    "an unknown population": (edit(FINDINGS, "population: ms", "population: mss"), FINDINGS + ":5: balance-scores: population", "Did you mean ms?"),
+    "an unknown measure": (edit(FINDINGS, "says: improves\n", "says: improves\n      measures: [Berg Balance Scal]\n"), FINDINGS + ":9: balance-scores: measures", "Did you mean berg balance scale?"),
+    "a stage without its way back": (edit(BRIEF, "    back: ", "    bakc: "), BRIEF, "“stages.0.back” is missing"),
     "an effect typed": (edit(BRIEF, "Screen first", "The effect is SMD 0.46 {{ expert }}. Screen first"), BRIEF, "an effect is typed: “SMD 0.46"),
     "a number without a source": (edit(BRIEF, "## Questions", "Rest for 90 seconds.\n\n## Questions"), BRIEF, "a number without a source"),
 }  # fmt: skip
@@ -136,6 +143,20 @@ def test_a_broken_library_is_one_clear_line(name: str, content: Path) -> None:
     assert any(f"{content}/{where}" in line and told in line for line in lines), "\n".join(lines)
     assert all(re.search(r"; accepted: \S", line) for line in lines)
     assert all("\n" not in line for line in lines)
+
+
+def test_a_day_that_has_not_come_is_named_where_the_day_is_known(content: Path) -> None:
+    edit(BRIEF, "checked: 2026-11-21", "checked: 2030-11-21")(content)
+    library.load([content])
+    with pytest.raises(DataError, match=r"brief\.md:6: checked: 2030-11-21; accepted: a day that has come"):
+        library.load([content], on=dt.date(2026, 11, 21))
+
+
+def test_a_wrong_word_inside_a_list_is_told_once(content: Path) -> None:
+    CASES["a stage without its way back"][0](content)
+    with pytest.raises(DataError) as caught:
+        library.load([content])
+    assert not [line for line in map(str, caught.value.problems) if "at least 1 of them" in line]
 
 
 def test_every_problem_is_told_at_once_in_the_order_of_the_files(content: Path) -> None:
@@ -173,7 +194,6 @@ def test_check_lists_open_doubts_and_passes() -> None:
 
 
 def test_a_new_brief_passes_the_check_but_for_its_blanks(tmp_path: Path) -> None:
-    (tmp_path / "own" / "ms").mkdir(parents=True)
     made = run("library", "new", "brief", "gaze-training", "--in", tmp_path / "own")
     assert made.returncode == 0, made.stderr
     checked = run("library", "check", "--content", tmp_path / "own")
@@ -193,3 +213,6 @@ def test_a_new_brief_never_writes_over_one_that_exists(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert (tmp_path / "ms" / "gaze" / "brief.md").read_text() == "mine"
     assert run("library", "new", "brief", "../../evil", "--in", tmp_path).returncode == 2
+    unknown = run("library", "new", "brief", "gaze-2", "--condition", "msx", "--in", tmp_path)
+    assert unknown.returncode == 2
+    assert "Did you mean ms?" in unknown.stderr

@@ -25,6 +25,11 @@ TYPED = [
     "Falls were cut by half: RR 0.74.",
     "They were 3 times faster.",
     "I² = 82 was high.",
+    "People gain 3 points.",
+    "Berg rose 3 points.",
+    "It halves the number of falls.",
+    "Falls drop by a third.",
+    "Three in ten improve.",
 ]
 FINE = [
     "Train 2 to 3 times a week for 30 to 60 minutes.",
@@ -67,6 +72,11 @@ def test_a_mark_is_drawn_where_it_stands_and_its_text_cannot_break_the_page() ->
     html = text.html(lambda mark: f'<a class="ref" href="#x">{mark.kind} {mark.id}</a><script>x</script>')
     assert '<a class="ref" href="#x" rel="noopener">guideline KALB-01</a>, then <strong>rest</strong> &lt;3.' in html
     assert "script" not in html
+
+
+def test_a_band_under_the_heading_edss_is_no_number() -> None:
+    _, problems = prose.parse("| EDSS | What |\n|---|---|\n| 0 to 4.5 | Sit |\n| 5.0 | 3 sets |\n", 1, "brief.md")
+    assert [problem.where for problem in problems] == ["brief.md:4"]
 
 
 def test_a_cell_carries_the_name_of_its_column() -> None:

@@ -249,9 +249,8 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def broken(request: HttpRequest) -> HttpResponse:
-    """Without the library, which may be what broke. In an editor's server, its problems are the page."""
-    own = shelf()
-    return render(request, "500.html", {"problems": own.problems if own.watch else ()}, status=500)
+    """Without the library, which may be what broke."""
+    return render(request, "500.html", status=500)
 
 
 def public_paths() -> list[str]:
