@@ -150,7 +150,7 @@ def interval(low: Decimal, high: Decimal) -> str:
 def value(text: str, unit: str = "") -> str:
     """A value as a table holds it, for people: `23-24` -> 23–24, `>=1` -> ≥ 1."""
     shown = text.replace(">=", f"≥{NO_BREAK}").replace("<=", f"≤{NO_BREAK}")
-    shown = re.sub(r"(?<=\d)-(?=\d)", "–", shown)
+    shown = re.sub(r"(?<=\d)-(?=\d)", "–", shown).replace("..", " to ").replace("-", MINUS)
     return f"{shown} {unit.replace('>=', '≥').replace('<=', '≤')}".strip()
 
 
