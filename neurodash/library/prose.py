@@ -22,6 +22,7 @@ from markdown_it.token import Token
 from neurodash.errors import Problem, did_you_mean
 
 SHOWN_IN_FULL = ("result", "instrument")  # these show a value in the line; the others are small references
+MAX_SENTENCE = 600  # characters. Ours: three times what anybody can follow
 MARK_KINDS = ("result", "review", "guideline", "precaution", "instrument", "expert")
 
 _TAGS = {
@@ -40,10 +41,11 @@ _ATTRIBUTES = {
 }
 
 # What reads as the size of an effect. Each pattern is tried on one sentence with the marks taken out.
-_NUMBER = r"[-−+]?\d*\.?\d+"
+# Every repetition is bounded: a hostile text costs no more than an honest one.
+_NUMBER = r"[-−+]?(?:\d{1,9}(?:\.\d{1,9})?|\.\d{1,9})"
 _BENEFIT = (
     r"(?:improv|gain|reduc|rais|increas|decreas|lower|faster|slower|stronger|better|worse|fewer|fell|rose|cut|drop"
-    r"|benefit|difference|chang|effect)\w*"
+    r"|benefit|difference|chang|effect)\w{0,12}"
 )
 _DOSE_WORDS = (
     r"(?:load|weight|volume|dose|minute|session|set|rep|repetition|band|rest|duration|stretch|rung|hour|day|week|kg)s?"
@@ -61,27 +63,27 @@ _EFFECT_PATTERNS = tuple(
         rf"[(\[]\s*{_NUMBER}\s*[,;]\s*{_NUMBER}\s*(?:to|–|-)\s*{_NUMBER}\s*[)\]]",
         rf"{_NUMBER}\s*[(\[]\s*{_NUMBER}\s*(?:to|,|;|–|-)\s*{_NUMBER}\s*[)\]]",
         r"(?i)\d\s?(?:m/s|metres? (?:per|a) second)",
-        r"(?i)\d\s?(?:%|percent|per cent)\s+(?:\w+\s+)?(?:improvement|gain|reduction|increase|decrease|faster|slower"
+        r"(?i)\d\s?(?:%|percent|per cent)\s+(?:\w{1,15}\s+)?(?:improvement|gain|reduction|increase|decrease|faster|slower"
         r"|stronger|better|fewer)",
         rf"(?i)\b(?:{_NUMBER}|two|three|four|five|ten)[- ]?(?:fold|times)\s+(?:as|faster|stronger|better|more|less|fewer)",
         # points, seconds and metres gained; halves, thirds and "three in ten"
-        rf"(?i)\b(?:gain|rose|rise|improv|drop|fell|reduc|lower)\w*\s+(?:\w+\s+){{0,3}}?{_NUMBER}\s*(?:points?|seconds?|metres?|m|s)\b",
-        r"(?i)\b(?:halv|doubl|tripl)\w*\s+(?:the\s+)?(?:\w+\s+)?(?:number|risk|rate|falls?|speed|strength|fatigue|chance)",
+        rf"(?i)\b(?:gain|rose|rise|improv|drop|fell|reduc|lower)\w{{0,10}}\s+(?:\w{{1,15}}\s+){{0,3}}?{_NUMBER}\s*(?:points?|seconds?|metres?|m|s)\b",
+        r"(?i)\b(?:halv|doubl|tripl)\w{0,4}\s+(?:the\s+)?(?:\w{1,15}\s+)?(?:number|risk|rate|falls?|speed|strength|fatigue|chance)",
         r"(?i)\bby\s+(?:about\s+)?(?:a|one|two)[\s-]+(?:thirds?|quarters?|half|halves|fifths?)\b",
-        r"(?i)\b(?:\w+|\d+)\s+(?:in|out of)\s+(?:ten|five|four|three|\d+)\s+(?:people\s+)?(?:improv|got|gain|benefit|respond)",
+        r"(?i)\b\w{1,8}\s+(?:in|out of)\s+(?:ten|five|four|three|\d{1,6})\s+(?:people\s+)?(?:improv|got|gain|benefit|respond)",
         r"(?i)\b(?:twice|half)\s+as\s+(?:strong|fast|many|much|likely|steady)",
     )
 )
 _BENEFIT_BY_NUMBER = re.compile(
     rf"\b(?P<verb>{_BENEFIT})\b(?P<between>[^.;:]{{0,50}}?)"
-    rf"(?:\b(?:by|of|is|was|to be|about|around|roughly|nearly|averag\w+)\s+)+{_NUMBER}\s*(?P<unit>[%\w/]*)",
+    rf"(?:\b(?:by|of|is|was|to be|about|around|roughly|nearly|averag\w{1, 6})\s+){{1,3}}{_NUMBER}\s*(?P<unit>[%\w/]{{0,12}})",
     re.IGNORECASE,
 )
 # Digits that are names, not numbers: T25FW, 6MWT, MSWS-12, EDSS 3.5, PDDS 0-3, "2-for-2".
 _NAMES_WITH_DIGITS = re.compile(
     r"\b(?:EDSS|PDDS)\s*\d(?:\.\d)?(?:\s*(?:to|-|–|and|or)\s*\d(?:\.\d)?)?(?:\s+(?:and|or)\s+(?:above|below|more|less))?"
-    r"|\b[A-Za-z]+-?\d+[A-Za-z]*\b|\b\d+[A-Z]{2,}\b|\b2-for-2\b"
-    r"|\b(?:Timed\s+)?\d+-(?:Foot|Metre|Meter|Minute|Second|Item)\b|\b5 times sit to stand\b",
+    r"|\b[A-Za-z]{1,20}-?\d{1,6}[A-Za-z]{0,10}\b|\b\d{1,6}[A-Z]{2,10}\b|\b2-for-2\b"
+    r"|\b(?:Timed\s+)?\d{1,4}-(?:Foot|Metre|Meter|Minute|Second|Item)\b|\b5 times sit to stand\b",
     re.IGNORECASE,
 )
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
@@ -170,7 +172,7 @@ def cut(prose: Prose, start: int, end: int | None = None) -> Prose:
 
 def effect_typed(text: str) -> str | None:
     """The first stretch of `text` that states the size of an effect in digits, or `None`."""
-    for sentence in _SENTENCE_END.split(text):
+    for sentence in _sentences(text):
         for pattern in _EFFECT_PATTERNS:
             if found := pattern.search(sentence):
                 return found.group(0).strip()
@@ -179,6 +181,12 @@ def effect_typed(text: str) -> str | None:
             if not re.search(rf"\b{_DOSE_WORDS}\b", around, re.IGNORECASE):
                 return match.group(0).strip()
     return None
+
+
+def _sentences(text: str) -> list[str]:
+    """Sentences with single blanks; one that is too long for a reader is looked at in pieces."""
+    plain = _SENTENCE_END.split(" ".join(text.split()))
+    return [s[start : start + MAX_SENTENCE] for s in plain for start in range(0, len(s) or 1, MAX_SENTENCE)]
 
 
 def has_number(text: str) -> bool:
@@ -333,6 +341,8 @@ def _problems(prose: Prose, where: str) -> Iterator[Problem]:
 
 def number_problems(text: str, sourced: bool, where: str) -> Iterator[Problem]:
     """An effect typed by hand, or a number whose block names no source."""
+    if any(len(sentence) > MAX_SENTENCE for sentence in _SENTENCE_END.split(text)):
+        yield Problem(where, f"a sentence of more than {MAX_SENTENCE} characters", "shorter sentences")
     if typed := effect_typed(text):
         yield Problem(
             where,

@@ -43,6 +43,17 @@ Id = Annotated[str, _matching(r"[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*", "letters, d
 Text = Annotated[str, Field(min_length=1, max_length=4000)]
 Url = Annotated[str, _matching(r"https?://[^\s<>\"'`{}|\\^]+", "an address that begins with http:// or https://")]
 Doi = Annotated[str, _matching(r"10\.\d{4,9}/\S+", "a DOI such as 10.1177/15459683241273402")]
+
+
+def _is_showable(value: Decimal) -> Decimal:
+    """1e999999999 is a number to a parser and a gigabyte to a page."""
+    shape = value.as_tuple()
+    if value and not (-10 < value.adjusted() < 9 and -12 <= int(shape.exponent) <= 9 and len(shape.digits) <= 20):
+        raise accepted("a number below 1,000,000,000 with at most 12 decimals")
+    return value
+
+
+Number = Annotated[Decimal, AfterValidator(_is_showable)]
 Digits = Annotated[str, _matching(r"\d{1,9}", "digits only")]
 Year = Annotated[int, Field(ge=1900, le=2100)]
 PValue = Annotated[str, _matching(r"[<>=≤≥]?\s*(?:0|1)?\.?\d+", "a number such as 0.03 or <0.001")]
@@ -116,13 +127,13 @@ class Result(TableRow):
     measure_code: Annotated[Id | None, Maybe] = None
     effect_metric: EffectMetric
     unit: str = ""
-    estimate: Annotated[Decimal | None, Maybe] = None
-    ci_low: Annotated[Decimal | None, Maybe] = None
-    ci_high: Annotated[Decimal | None, Maybe] = None
+    estimate: Annotated[Number | None, Maybe] = None
+    ci_low: Annotated[Number | None, Maybe] = None
+    ci_high: Annotated[Number | None, Maybe] = None
     p_value: Annotated[PValue | None, Maybe] = None
     k_studies: Annotated[int | None, Field(ge=1, le=100_000), Maybe] = None
     n_participants: Annotated[int | None, Field(ge=1, le=100_000_000), Maybe] = None
-    i2_percent: Annotated[Decimal | None, Field(ge=0, le=100), Maybe] = None
+    i2_percent: Annotated[Number | None, Field(ge=0, le=100), Maybe] = None
     favours: Annotated[Favours | None, Maybe] = None
     significant: Significant = "unclear"
     certainty: str = ""
@@ -204,10 +215,10 @@ class Trial(TableRow):
     intervention_class: Code
     comparator: str = ""
     comparator_class: Code
-    weeks: Annotated[Decimal | None, Field(gt=0, le=520), Maybe] = None
-    sessions_per_week: Annotated[Decimal | None, Field(gt=0, le=50), Maybe] = None
-    minutes_per_session: Annotated[Decimal | None, Field(gt=0, le=600), Maybe] = None
-    edss_mean: Annotated[Decimal | None, Field(ge=0, le=10), Maybe] = None
+    weeks: Annotated[Number | None, Field(gt=0, le=520), Maybe] = None
+    sessions_per_week: Annotated[Number | None, Field(gt=0, le=50), Maybe] = None
+    minutes_per_session: Annotated[Number | None, Field(gt=0, le=600), Maybe] = None
+    edss_mean: Annotated[Number | None, Field(ge=0, le=10), Maybe] = None
     pedro_score: Annotated[int | None, Field(ge=0, le=10), Maybe] = None
     outcome_domain: Code
     measure: Text
@@ -217,24 +228,24 @@ class Trial(TableRow):
     timepoint: str = ""
     n_int: Annotated[int | None, Field(ge=1), Maybe] = None
     n_ctl: Annotated[int | None, Field(ge=1), Maybe] = None
-    mean_pre_int: Annotated[Decimal | None, Maybe] = None
-    sd_pre_int: Annotated[Decimal | None, Field(ge=0), Maybe] = None
-    mean_post_int: Annotated[Decimal | None, Maybe] = None
-    sd_post_int: Annotated[Decimal | None, Field(ge=0), Maybe] = None
-    mean_pre_ctl: Annotated[Decimal | None, Maybe] = None
-    sd_pre_ctl: Annotated[Decimal | None, Field(ge=0), Maybe] = None
-    mean_post_ctl: Annotated[Decimal | None, Maybe] = None
-    sd_post_ctl: Annotated[Decimal | None, Field(ge=0), Maybe] = None
-    change_int: Annotated[Decimal | None, Maybe] = None
-    change_int_sd: Annotated[Decimal | None, Field(ge=0), Maybe] = None
-    change_ctl: Annotated[Decimal | None, Maybe] = None
-    change_ctl_sd: Annotated[Decimal | None, Field(ge=0), Maybe] = None
-    between_diff: Annotated[Decimal | None, Maybe] = None
-    between_ci_low: Annotated[Decimal | None, Maybe] = None
-    between_ci_high: Annotated[Decimal | None, Maybe] = None
-    between_se: Annotated[Decimal | None, Field(gt=0), Maybe] = None
+    mean_pre_int: Annotated[Number | None, Maybe] = None
+    sd_pre_int: Annotated[Number | None, Field(ge=0), Maybe] = None
+    mean_post_int: Annotated[Number | None, Maybe] = None
+    sd_post_int: Annotated[Number | None, Field(ge=0), Maybe] = None
+    mean_pre_ctl: Annotated[Number | None, Maybe] = None
+    sd_pre_ctl: Annotated[Number | None, Field(ge=0), Maybe] = None
+    mean_post_ctl: Annotated[Number | None, Maybe] = None
+    sd_post_ctl: Annotated[Number | None, Field(ge=0), Maybe] = None
+    change_int: Annotated[Number | None, Maybe] = None
+    change_int_sd: Annotated[Number | None, Field(ge=0), Maybe] = None
+    change_ctl: Annotated[Number | None, Maybe] = None
+    change_ctl_sd: Annotated[Number | None, Field(ge=0), Maybe] = None
+    between_diff: Annotated[Number | None, Maybe] = None
+    between_ci_low: Annotated[Number | None, Maybe] = None
+    between_ci_high: Annotated[Number | None, Maybe] = None
+    between_se: Annotated[Number | None, Field(gt=0), Maybe] = None
     p_value: Annotated[PValue | None, Maybe] = None
-    effect_size_reported: Annotated[Decimal | None, Maybe] = None
+    effect_size_reported: Annotated[Number | None, Maybe] = None
     effect_size_kind: str = ""
     events_int: Annotated[int | None, Field(ge=0), Maybe] = None
     events_ctl: Annotated[int | None, Field(ge=0), Maybe] = None
@@ -281,22 +292,22 @@ class Guideline(TableRow):
     doi_or_pmid: str = ""
     source_url: Annotated[Url | None, Maybe] = None
     population: str = ""
-    edss_min: Annotated[Decimal | None, Field(ge=0, le=10), Maybe] = None
-    edss_max: Annotated[Decimal | None, Field(ge=0, le=10), Maybe] = None
+    edss_min: Annotated[Number | None, Field(ge=0, le=10), Maybe] = None
+    edss_max: Annotated[Number | None, Field(ge=0, le=10), Maybe] = None
     modality: str = ""
-    frequency_per_week_min: Annotated[Decimal | None, Field(gt=0), Maybe] = None
-    frequency_per_week_max: Annotated[Decimal | None, Field(gt=0), Maybe] = None
+    frequency_per_week_min: Annotated[Number | None, Field(gt=0), Maybe] = None
+    frequency_per_week_max: Annotated[Number | None, Field(gt=0), Maybe] = None
     intensity: str = ""
-    intensity_low: Annotated[Decimal | None, Maybe] = None
-    intensity_high: Annotated[Decimal | None, Maybe] = None
+    intensity_low: Annotated[Number | None, Maybe] = None
+    intensity_high: Annotated[Number | None, Maybe] = None
     intensity_unit: str = ""
-    time_minutes_min: Annotated[Decimal | None, Field(gt=0), Maybe] = None
-    time_minutes_max: Annotated[Decimal | None, Field(gt=0), Maybe] = None
+    time_minutes_min: Annotated[Number | None, Field(gt=0), Maybe] = None
+    time_minutes_max: Annotated[Number | None, Field(gt=0), Maybe] = None
     sets_min: Annotated[int | None, Field(ge=1), Maybe] = None
     sets_max: Annotated[int | None, Field(ge=1), Maybe] = None
     reps_min: Annotated[int | None, Field(ge=1), Maybe] = None
     reps_max: Annotated[int | None, Field(ge=1), Maybe] = None
-    duration_weeks: Annotated[Decimal | None, Field(gt=0), Maybe] = None
+    duration_weeks: Annotated[Number | None, Field(gt=0), Maybe] = None
     progression: str = ""
     statement_own_words: str = ""
     strength_of_rec: str = ""
@@ -330,8 +341,8 @@ class InstrumentValue(TableRow):
     about: Annotated[str, Field(alias="construct")] = ""  # pydantic keeps the word "construct" for itself
     icf_level: str = ""
     unit: str = ""
-    min: Annotated[Decimal | None, Maybe] = None
-    max: Annotated[Decimal | None, Maybe] = None
+    min: Annotated[Number | None, Maybe] = None
+    max: Annotated[Number | None, Maybe] = None
     higher_is_better: Literal["yes", "no", "n/a"]
     administration: str = ""
     minutes: str = ""

@@ -115,6 +115,8 @@ CASES = {
     "a duplicate id": (cell("aancbt2025-qol", "result_id", "aancbt2025-fatigue"), REVIEWS + ":3", "the id “aancbt2025-fatigue” again"),
     "a text in a number column": (cell("aancbt2025-qol", "k_studies", "four"), REVIEWS + ":3: k_studies", "“four”; accepted: a whole number"),
     "a number that is not finite": (cell("aancbt2025-qol", "estimate", "NaN"), REVIEWS + ":3: estimate", "a finite number"),
+    "a number that would fill a page": (cell("aancbt2025-qol", "estimate", "1e999999999"), REVIEWS + ":3: estimate", "a number below 1,000,000,000"),
+    "YAML nested without end": (write("ms/condition.yaml", b"[" * 20_000), "ms/condition.yaml:1", "accepted"),
     "an interval upside down": (cell("aancbt2025-qol", "ci_low", "0.9"), REVIEWS + ":3", "ci_low not above ci_high"),
     "a wrong word": (cell("aancbt2025-qol", "favours", "interventon"), REVIEWS + ":3: favours", "Did you mean intervention?"),
     "a date read wrongly": (cell("aancbt2025-qol", "search_end", "Sept 2024"), REVIEWS + ":3: search_end", "2024-08"),

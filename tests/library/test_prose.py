@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from neurodash.library import prose
@@ -77,6 +79,24 @@ def test_a_mark_is_drawn_where_it_stands_and_its_text_cannot_break_the_page() ->
 def test_a_band_under_the_heading_edss_is_no_number() -> None:
     _, problems = prose.parse("| EDSS | What |\n|---|---|\n| 0 to 4.5 | Sit |\n| 5.0 | 3 sets |\n", 1, "brief.md")
     assert [problem.where for problem in problems] == ["brief.md:4"]
+
+
+HOSTILE = {
+    "digits": "1" * 100_000,
+    "opening": "(" + "1" * 100_000,
+    "verbs": "gain " * 20_000 + "5",
+    "counts": "a in " * 20_000,
+    "blanks": "improved " + " " * 100_000 + "x",
+    "points": ".1" * 50_000,
+    "hyphens": "A-" * 50_000,
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_text_costs_no_more_than_an_honest_one_of_its_length(name: str) -> None:
+    begun = time.perf_counter()
+    prose.parse(HOSTILE[name], 1, "brief.md")
+    assert time.perf_counter() - begun < 3  # seconds; it was hours before every repetition had a bound
 
 
 def test_a_cell_carries_the_name_of_its_column() -> None:
