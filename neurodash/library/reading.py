@@ -20,6 +20,7 @@ from pydantic import BaseModel, ValidationError
 from neurodash.errors import DataError, Problem, did_you_mean
 
 MAX_BYTES = 8 * 2**20  # of one file. Ours: the largest table is 0.2 MB; a larger file is a mistake, not content
+MAX_DEPTH = 20  # levels of YAML. Ours: a brief has five
 csv.field_size_limit(100_000)
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -160,7 +161,7 @@ _PlainLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:tr
 
 def read_yaml(text: str, where: str, first_line: int = 1) -> Located:
     """YAML as plain data with lines. Raises DataError for broken YAML, a key given twice, an anchor or a tag."""
-    _refuse_aliases(text, where, first_line)
+    _refuse_what_grows(text, where, first_line)
     lines: dict[Loc, int] = {}
     problems: list[Problem] = []
     loader = _PlainLoader(text)
@@ -177,8 +178,6 @@ def read_yaml(text: str, where: str, first_line: int = 1) -> Located:
     except (yaml.YAMLError, ValueError) as error:
         found = f"broken YAML ({str(error).splitlines()[0]})"
         raise DataError([Problem(f"{where}:{first_line}", found, "valid YAML")]) from None
-    except RecursionError:
-        raise DataError([Problem(f"{where}:{first_line}", "YAML nested too deeply", "a few levels")]) from None
     finally:
         loader.dispose()
     if problems:
@@ -218,14 +217,17 @@ def _plain(
     return loader.construct_object(node)
 
 
-def _refuse_aliases(text: str, where: str, first_line: int) -> None:
-    """Raise DataError where YAML uses anchors: a few lines of them can grow into gigabytes."""
+def _refuse_what_grows(text: str, where: str, first_line: int) -> None:
+    """Raise DataError for anchors (a few lines of them can grow into gigabytes) and for nesting without end."""
+    depth = 0
     try:
         for event in yaml.parse(text, _PlainLoader):
-            anchored = isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None)
-            if anchored:
-                line = (event.start_mark.line if event.start_mark else 0) + first_line
+            line = (event.start_mark.line if event.start_mark else 0) + first_line
+            if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
                 raise DataError([Problem(f"{where}:{line}", "a YAML anchor or alias", "the text written out")])
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > MAX_DEPTH:
+                raise DataError([Problem(f"{where}:{line}", "YAML nested too deeply", f"at most {MAX_DEPTH} levels")])
     except yaml.YAMLError:
         return  # said by read_yaml, with its line
 
