@@ -33,7 +33,21 @@ _on = click.option(
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _Quiet(click.Group):
+    """Where a file or a pipe fails us, one line and exit 2: never a traceback that a script reads as a verdict."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            where = error.filename or "output"
+            click.echo(f"{where}: {error.strerror or error}; accepted: a place we may read and write", err=True)
+            sys.exit(UNUSABLE)
+
+
+@click.group(cls=_Quiet, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(neurodash.__version__, prog_name="neurodash")
 def main() -> None:
     """NeuroDash: briefs for neuro-rehabilitation whose findings are checked by the program."""
@@ -334,15 +348,20 @@ def _float(value: Any) -> float | None:
     return None if value is None else float(value)
 
 
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
 def _print_table(judged: dict[str, tuple[Verdict, ...]], version: str, day: dt.date) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from neurodash import wording
 
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
     for slug, verdicts in judged.items():
-        table = Table(title=slug, title_justify="left", title_style="bold", expand=True)
+        table = Table(title=Text(_printable(slug)), title_justify="left", title_style="bold", expand=True)
         table.add_column("Finding", ratio=3)
         table.add_column("Verdict", no_wrap=True)
         for name in ("Agree", "Disagree", "Silent"):
@@ -351,10 +370,9 @@ def _print_table(judged: dict[str, tuple[Verdict, ...]], version: str, day: dt.d
         for v in verdicts:
             word = wording.VERDICTS[v.key]
             lapsed = " (lapsed)" if v.lapsed else ""
-            table.add_row(
-                f"{v.finding.id}: {v.finding.statement}", f"{word.mark} {word.word}{lapsed}",
-                str(v.agree), str(v.disagree), str(v.silent), v.why,
-            )  # fmt: skip
+            cells = (f"{v.finding.id}: {v.finding.statement}", f"{word.mark} {word.word}{lapsed}")
+            numbers = (str(v.agree), str(v.disagree), str(v.silent))
+            table.add_row(*(Text(_printable(cell)) for cell in (*cells, *numbers, v.why)))
         console.print(table)
     console.print(
         f"Library {version}, judged on {wording.date(day)}. Reviews share trials, so their votes are not independent."

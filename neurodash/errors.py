@@ -24,7 +24,8 @@ class Problem:
 
     def __str__(self) -> str:
         line = f"{self.where}: {self.found}; accepted: {self.accepted}"
-        return f"{line}. {self.mend}" if self.mend else line
+        told = f"{line}. {self.mend}" if self.mend else line
+        return " ".join("".join(char if char.isprintable() else " " for char in told).split(" "))
 
 
 class NeuroDashError(Exception):

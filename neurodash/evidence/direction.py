@@ -23,7 +23,7 @@ class Aligned:
 
 
 def align(result: Result, higher_is_better: bool | None) -> Aligned | None:
-    """The result on the common axis, or None where no number was read.
+    """The result on the common axis, or None where no number was read that can be drawn.
 
     `favours` decides the direction. Where a result favours neither, the direction of its outcome does
     (`higher_is_better`), and a result without either is taken as printed.
@@ -32,6 +32,8 @@ def align(result: Result, higher_is_better: bool | None) -> Aligned | None:
         return None
     estimate = _scaled(result, float(result.estimate))
     ends = sorted(_scaled(result, float(end)) for end in result.interval) if result.interval else [None, None]
+    if not all(math.isfinite(value) for value in (estimate, *ends) if value is not None):
+        return None  # a ratio of zero has no place on a logarithmic axis
     if _is_mirrored(result, estimate, higher_is_better):
         low, high = (None if end is None else -end for end in reversed(ends))
         return Aligned(-estimate, low, high)

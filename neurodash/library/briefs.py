@@ -136,6 +136,9 @@ def read_brief(
         problems.extend(wrong)
         return prose
 
+    for key, text_ in (("title", keys.title), *(("stages", stage.name) for stage in keys.stages)):
+        problems += markdown.number_problems(text_, False, f"{where}:{located.line((key,))}: {key}")
+    problems += markdown.number_problems(keys.picture.alt, False, f"{where}:{located.line(('picture', 'alt'))}: alt")
     condition, slug = (*folder.split("/"), "")[:2]
     problems += _key_problems(keys, located, where, slug, on)
     note = sections["Clinician's note"]
@@ -233,7 +236,7 @@ def _sections(whole: Prose, where: str) -> tuple[dict[str, tuple[Section, ...]],
         problems.append(Problem(f"{where}:{tops[0][1]}", "sections in another order", ", ".join(SECTIONS)))
 
     found: dict[str, tuple[Section, ...]] = dict.fromkeys(SECTIONS, ())
-    used: set[str] = set()
+    used = {"findings", "note", "plan", "mistakes", "questions", "deep-dive", "sources", "content", "marks", ""}
     for place, (title, line, index) in enumerate(tops):
         end = tops[place + 1][2] if place + 1 < len(tops) else None
         if title not in SECTIONS:
@@ -252,6 +255,12 @@ def _sections(whole: Prose, where: str) -> tuple[dict[str, tuple[Section, ...]],
             problems.append(
                 Problem(f"{where}:{line}", f"no parts under “{title}”", "at least one level-3 heading: ### …")
             )
+        lead = markdown.cut(whole, index + 3, subs[0][2]) if subs else None
+        if lead and lead.tokens:
+            found_text = f"text between “{title}” and its first part"
+            problems.append(Problem(f"{where}:{lead.line}", found_text, "text below a level-3 heading"))
+        if title == "Clinician's note" and subs:
+            problems.append(Problem(f"{where}:{line}", "parts inside the note", "one paragraph without headings"))
         if not subs:
             subs = [("", line, index)]
         cut = [
@@ -276,7 +285,7 @@ def _section(
     body = markdown.cut(whole, index + 3, stop)  # a heading is three tokens
     anchor = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
     while anchor in used:
-        anchor += "-2"
+        anchor += "-2" if anchor else "part"
     used.add(anchor)
     section = Section(title=title, anchor=anchor, prose=body)
     if not body.plain.strip():

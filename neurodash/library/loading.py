@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 from neurodash.errors import DataError, Problem, did_you_mean
 from neurodash.library.briefs import picture_problems, read_brief, read_findings
 from neurodash.library.crosschecks import cross_checks
-from neurodash.library.reading import check, decode, read_bytes, read_table, read_yaml
+from neurodash.library.reading import MAX_BYTES, check, decode, read_bytes, read_table, read_yaml
 from neurodash.library.rows import (
     Guideline,
     InstrumentValue,
@@ -45,6 +45,11 @@ IMAGE_TYPES = {
 }
 IMAGE_SIGNS = ((0, b"\x89PNG"), (0, b"\xff\xd8\xff"), (8, b"WEBP"), (4, b"ftypavi"))  # where a picture names its kind
 MAX_IMAGE_BYTES = 2 * 2**20  # ours: a page should stay under 100 KB; a larger file is an original, not a web picture
+# Names that are pages of the site.
+RESERVED = frozenset(
+    {"about", "accessibility", "content", "evidence", "how-checking-works", "privacy", "sources", "static"}
+)
+MAX_TEXT_BYTES = 2**18  # of a brief or a YAML file. Ours: our longest brief has 33 KB
 MAX_FILES = 20_000  # ours: far above any library, far below what would exhaust a small server
 
 TABLES: Mapping[str, type[TableRow]] = {
@@ -90,7 +95,7 @@ def read_retractions(path: Path) -> tuple[Retraction, ...]:
 def read_claims(path: Path) -> tuple[Finding, ...]:
     """Findings of a YAML file from outside: `findings:` and a list, or the list alone. Raises DataError."""
     where = str(path)
-    text = decode(read_bytes(path, where), where)
+    text = decode(read_bytes(path, where, MAX_TEXT_BYTES), where)
     findings, problems = read_findings(text, where)
     if problems:
         raise DataError(problems)
@@ -146,24 +151,38 @@ class _Shelf:
 
     def gather(self, root: Path) -> None:
         shown = _shown_path(root)
-        if not root.is_dir():
-            self.problems.append(Problem(shown, "no such folder", "a folder of content files"))
+        try:
+            there = root.is_dir()
+            base = root.resolve()
+        except (OSError, RuntimeError):
+            there = False
+        if not there:
+            self.problems.append(Problem(shown, "no such folder", "a folder of content files that can be read"))
             return
         files: dict[str, bytes] = {}
-        for count, (name, path) in enumerate(_walk(root), start=1):
+        for count, (name, path) in enumerate(_walk(root, self.problems), start=1):
             if count > MAX_FILES:
                 self.problems.append(Problem(shown, f"more than {MAX_FILES} files", "a folder of content files"))
                 break
             where = f"{shown}/{name}"
-            if not path.resolve().is_relative_to(root.resolve()):
+            if not name.isprintable():
+                plain = where.encode("ascii", "backslashreplace").decode()
+                self.problems.append(Problem(plain, "a file name that cannot be printed", "plain letters and digits"))
+                continue
+            try:
+                leaves = not path.resolve().is_relative_to(base)
+            except (OSError, RuntimeError):  # a link to itself
+                leaves = True
+            if leaves:
                 self.problems.append(Problem(where, "a link that leaves the folder", "files inside the folder"))
                 continue
             if problem := _unknown_file(name, where):
                 self.problems.append(problem)
                 continue
-            limit = {"limit": MAX_IMAGE_BYTES} if path.suffix.lower() in IMAGE_TYPES else {}
+            suffix = path.suffix.lower()
+            limit = MAX_BYTES if suffix == ".csv" else MAX_IMAGE_BYTES if suffix in IMAGE_TYPES else MAX_TEXT_BYTES
             try:
-                files[name] = read_bytes(path, where, **limit)
+                files[name] = read_bytes(path, where, limit)
             except DataError as error:
                 self.problems += error.problems
         for name in sorted(files):
@@ -210,6 +229,10 @@ class _Shelf:
 
     def _condition(self, text: str, where: str, folder: str) -> None:
         self.condition_folders.add(folder)
+        if folder in RESERVED:
+            self.problems.append(
+                Problem(where, f"a condition named “{folder}”, where the site has a page", "another name")
+            )
         located = read_yaml(text, where)
         condition, problems = check(Condition, located, where)
         self.problems += problems
@@ -283,9 +306,13 @@ class _Shelf:
 # Files
 
 
-def _walk(root: Path) -> Iterator[tuple[str, Path]]:
+def _walk(root: Path, problems: list[Problem]) -> Iterator[tuple[str, Path]]:
     """Every visible file below the folder as (name with /, path), in a stable order."""
-    for parent, folders, names in os.walk(root):
+
+    def unreadable(error: OSError) -> None:
+        problems.append(Problem(str(error.filename), f"cannot be read ({error.strerror})", "a folder we may read"))
+
+    for parent, folders, names in os.walk(root, onerror=unreadable):
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__")))
         for name in [*names, *(f for f in folders if (Path(parent) / f).is_symlink())]:
             if not name.startswith(".") and not name.endswith(("~", ".swp", ".tmp")):
@@ -298,6 +325,8 @@ def _unknown_file(name: str, where: str) -> Problem | None:
     file = parts[-1]
     if file in ("README.md", "LICENSE") or name in TABLES or name == "evidence/vocabulary.yaml":
         return None
+    if Path(file).suffix.lower() in IMAGE_TYPES and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", file):
+        return Problem(where, f"a picture named “{file}”", "letters, digits, - and _")
     known: tuple[str, ...]
     if parts[0] in ("evidence", "clinical"):
         known = tuple(t.split("/")[1] for t in (*TABLES, "evidence/vocabulary.yaml") if t.startswith(parts[0] + "/"))

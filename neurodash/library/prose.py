@@ -318,6 +318,8 @@ def _problems(prose: Prose, where: str) -> Iterator[Problem]:
     for token in prose.tokens:
         if token.type == "html_block":
             yield _html_problem(where, _line(token), token.content)
+        elif token.type in ("fence", "code_block"):
+            yield Problem(f"{where}:{_line(token)}", "a block of code", "sentences")
     for child, line in _inline(prose.tokens):
         if child.type == "text" and ("{{" in child.content or "}}" in child.content):
             yield Problem(
@@ -329,7 +331,7 @@ def _problems(prose: Prose, where: str) -> Iterator[Problem]:
             yield from _mark_problems(child, f"{where}:{line}")
         elif child.type == "link_open":
             yield from _link_problems(str(child.attrs.get("href", "")), f"{where}:{line}")
-        elif child.type == "image" and not child.content.strip():
+        elif child.type == "image" and not _text(child):
             yield Problem(
                 f"{where}:{line}",
                 f"a picture without alt text: {child.attrs.get('src', '')}",

@@ -34,8 +34,9 @@ def read_bytes(path: Path, where: str, limit: int = MAX_BYTES) -> bytes:
             raise DataError([Problem(where, "no such file", "a plain file")])
         size = path.stat().st_size
         if size > limit:
-            found = f"a file of {size / 2**20:.0f} MB"
-            raise DataError([Problem(where, found, f"at most {limit // 2**20} MB")])
+            found = f"a file of {size / 2**20:.0f} MB" if size >= 2**20 else f"a file of {size // 1024} KB"
+            most = f"{limit // 2**20} MB" if limit >= 2**20 else f"{limit // 1024} KB"
+            raise DataError([Problem(where, found, f"at most {most}")])
         return path.read_bytes()
     except OSError as error:
         raise DataError([Problem(where, f"cannot be read ({error.strerror})", "a readable file")]) from None
@@ -164,8 +165,9 @@ def read_yaml(text: str, where: str, first_line: int = 1) -> Located:
     _refuse_what_grows(text, where, first_line)
     lines: dict[Loc, int] = {}
     problems: list[Problem] = []
-    loader = _PlainLoader(text)
+    loader = None
     try:
+        loader = _PlainLoader(text)
         node = loader.get_single_node()
         data = None if node is None else _plain(loader, node, (), lines, problems, where, first_line)
     except yaml.MarkedYAMLError as error:
@@ -175,11 +177,15 @@ def read_yaml(text: str, where: str, first_line: int = 1) -> Located:
         raise DataError(
             [Problem(f"{where}:{line}", found, "valid YAML; quote a text that holds “: ” or begins with a sign")]
         ) from None
-    except (yaml.YAMLError, ValueError) as error:
-        found = f"broken YAML ({str(error).splitlines()[0]})"
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + first_line
+        raise DataError([Problem(f"{where}:{line}", "a control character", "plain text")]) from None
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError) as error:
+        found = f"broken YAML ({str(error).splitlines()[0] if str(error) else 'a value that cannot be read'})"
         raise DataError([Problem(f"{where}:{first_line}", found, "valid YAML")]) from None
     finally:
-        loader.dispose()
+        if loader:
+            loader.dispose()
     if problems:
         raise DataError(problems)
     return Located(data, lines)
@@ -223,6 +229,8 @@ def _refuse_what_grows(text: str, where: str, first_line: int) -> None:
     try:
         for event in yaml.parse(text, _PlainLoader):
             line = (event.start_mark.line if event.start_mark else 0) + first_line
+            if tag := getattr(event, "tag", None):
+                raise DataError([Problem(f"{where}:{line}", f"the tag {tag}", "plain values")])
             if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
                 raise DataError([Problem(f"{where}:{line}", "a YAML anchor or alias", "the text written out")])
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
@@ -268,7 +276,10 @@ def _shown(value: object) -> str:
         return "a mapping"
     if isinstance(value, list | tuple):
         return "a list"
-    text = " ".join(str(value).split())
+    try:
+        text = " ".join(str(value).split())
+    except ValueError:  # an integer of thousands of digits
+        return "a number that is too long"
     return f"“{text if len(text) <= 60 else text[:59] + '…'}”"
 
 

@@ -60,6 +60,8 @@ PValue = Annotated[str, _matching(r"[<>=≤≥]?\s*(?:0|1)?\.?\d+", "a number su
 
 
 def _is_partial_date(value: str) -> str:
+    if not re.fullmatch(r"(?:19|20)[0-9]{2}(?:-[0-9]{2}(?:-[0-9]{2})?)?", value):
+        raise accepted("a year, a month or a day: 2024, 2024-08 or 2024-08-31")
     try:
         dt.date.fromisoformat({4: value + "-01-01", 7: value + "-01"}.get(len(value), value))
     except ValueError:

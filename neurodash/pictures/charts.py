@@ -135,7 +135,7 @@ def walking_speed(results: Sequence[Result], alt: str) -> str:
     body.append(f'<text class="kicker" x="210" y="{y}">Walking speed after resistance training for the legs</text>')
     if in_speed and in_speed.interval and in_speed.estimate is not None:
         low, high = in_speed.interval
-        unit = in_speed.unit or "m/s"
+        unit = escape(in_speed.unit or "m/s")
         body.append(f'<text class="big" x="210" y="{y + 50}">{wording.number(in_speed.estimate)} {unit} faster</text>')
         body.append(
             f'<text class="small" x="210" y="{y + 74}">on average (95 % interval {wording.interval(low, high)} {unit})</text>'

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import json
 import os
 import secrets
 import stat
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -44,9 +47,18 @@ def read(environ: os._Environ[str] | dict[str, str] = os.environ) -> Config:
     """The settings of this process. Raises DataError naming every wrong variable and what it accepts."""
     problems: list[Problem] = []
     url = environ.get("NEURODASH_URL", "").strip()
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url if url.isprintable() else "")
+        known_port = parts.port is None or parts.port > 0
+    except ValueError:
+        parts, known_port = urlsplit(""), False
     if url and (
-        parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username
+        not known_port
+        or parts.scheme not in ("http", "https")
+        or not parts.hostname
+        or parts.query
+        or parts.fragment
+        or parts.username
     ):
         problems.append(Problem("NEURODASH_URL", f"“{url}”", "an address such as https://desk.example.org/"))
     on = None
@@ -61,16 +73,25 @@ def read(environ: os._Environ[str] | dict[str, str] = os.environ) -> Config:
     if problems:
         raise DataError(problems)
     named = [host.strip() for host in environ.get("NEURODASH_HOSTS", "").split(",") if host.strip()]
-    home = environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
     return Config(
-        content=tuple(Path(p) for p in environ.get("NEURODASH_CONTENT", "").split(os.pathsep) if p),
+        content=tuple(Path(p) for p in json.loads(environ.get("NEURODASH_CONTENT") or "[]")),
         url=url if not url or url.endswith("/") else url + "/",
         hosts=tuple(dict.fromkeys([*LOOPBACK, *([parts.hostname] if parts.hostname else []), *named])),
-        data=Path(environ.get("NEURODASH_DATA") or Path(home, "neurodash")),
+        data=_data_folder(environ),
         watch=watch == "yes",
         on=on,
         exported=environ.get("NEURODASH_EXPORT") == "yes",
     )
+
+
+def _data_folder(environ: os._Environ[str] | dict[str, str]) -> Path:
+    if named := environ.get("NEURODASH_DATA"):
+        return Path(named)
+    try:
+        return Path(environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share", "neurodash")
+    except RuntimeError:
+        accepted = "a folder for our own files, where there is no home"
+        raise DataError([Problem("NEURODASH_DATA", "nothing", accepted)]) from None
 
 
 def secret_key(folder: Path) -> str:
@@ -81,11 +102,15 @@ def secret_key(folder: Path) -> str:
     path = folder / "secret_key"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        try:
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(secrets.token_urlsafe(64))
-        except FileExistsError:
-            pass
+        if not path.exists():
+            # Written beside and linked, so that nobody ever reads half a secret.
+            with tempfile.NamedTemporaryFile("w", dir=folder, prefix=".secret-") as draft:
+                draft.write(secrets.token_urlsafe(64))
+                draft.flush()
+                with contextlib.suppress(FileExistsError):
+                    os.link(draft.name, path)
+        if not path.is_file():
+            raise DataError([Problem(str(path), "no plain file", "a plain file", "Delete it; a new secret is made.")])
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
             raise DataError(
                 [
@@ -97,7 +122,7 @@ def secret_key(folder: Path) -> str:
                     )
                 ]
             )
-        key = path.read_text().strip()
+        key = path.read_text(encoding="ascii", errors="replace").strip()
     except OSError as error:
         raise DataError(
             [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import gzip
+import json
 import os
 import re
 import tempfile
@@ -32,7 +33,7 @@ def export(folder: Path, folders: Sequence[Path], on: dt.date, url: str) -> int:
         raise DataError(
             [Problem(str(folder), "a folder that holds other files", "a new or empty folder, or an earlier export")]
         )
-    os.environ["NEURODASH_CONTENT"] = os.pathsep.join(str(path.resolve()) for path in folders)
+    os.environ["NEURODASH_CONTENT"] = json.dumps([str(path.resolve()) for path in folders])
     os.environ["NEURODASH_URL"] = url or os.environ.get("NEURODASH_URL", "")
     os.environ["NEURODASH_ON"] = on.isoformat()
     os.environ["NEURODASH_WATCH"] = "no"

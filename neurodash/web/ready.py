@@ -24,6 +24,7 @@ from neurodash.web import assets
 log = logging.getLogger(__name__)
 
 MARK = "X-Neurodash-Ready"  # from a view to this door; never sent
+MAX_HOST, MAX_WISHES = 255, 50  # characters of a host's name, parts of a query
 MAX_PATH, MAX_BODY = 2_000, 1_000_000  # characters, bytes. Ours: no page of the site comes near either
 MAX_PAGES = 20_000  # of memory's sake; a library has a few hundred
 POLICY = (
@@ -97,20 +98,24 @@ class Door:
         method, path = environ["REQUEST_METHOD"], environ.get("PATH_INFO", "/")
         if not self._host_is_ours(environ.get("HTTP_HOST", "")):
             return self._plain(start, "400 Bad Request", "This site does not answer to that name.\n")
+        if len(path) + len(environ.get("QUERY_STRING", "")) > MAX_PATH:
+            return self._plain(start, "414 URI Too Long", "The address is too long.\n")
         if method in ("GET", "HEAD"):
             self._drop_stale()
             page = self.fixed.get(path) or self.pages.get(path)
             if page and (page.ignores_query or not environ.get("QUERY_STRING")):
                 return self._answer(page, environ, start, method)
-        if len(path) + len(environ.get("QUERY_STRING", "")) > MAX_PATH:
-            return self._plain(start, "414 URI Too Long", "The address is too long.\n")
         length = environ.get("CONTENT_LENGTH") or "0"
         if (
-            not length.isdigit()
+            not (length.isascii() and length.isdigit() and len(length) <= 10)
             or int(length) > MAX_BODY
             or "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
         ):
             return self._plain(start, "413 Content Too Large", "The request is too large.\n")
+        if environ.get("QUERY_STRING", "").count("&") > MAX_WISHES:
+            return self._plain(start, "400 Bad Request", "The query has too many parts.\n")
+        if method in ("GET", "HEAD"):
+            environ.pop("CONTENT_TYPE", None)  # it would choose how the query is decoded
         return self._ask(environ, start, method, path)
 
     def _answer(self, page: Ready, environ: Environ, start: Start, method: str) -> Iterable[bytes]:
@@ -178,11 +183,13 @@ class Door:
             name, _, q = part.strip().partition(";")
             weights[name.strip()] = q.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
         chosen = next((name for name in ("br", "gzip") if weights.get(name)), "identity")
-        if len(self.known_encodings) < 256:
+        if len(self.known_encodings) < 256 and len(accepted) < 200:
             self.known_encodings[accepted] = chosen
         return chosen
 
     def _host_is_ours(self, host: str) -> bool:
+        if len(host) > MAX_HOST:
+            return False
         known = self.known_hosts.get(host)
         if known is None:
             domain, _ = split_domain_port(host)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import socket
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 
 import click
 from granian import Granian
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 
 from neurodash.errors import DataError, Problem
@@ -35,8 +36,9 @@ def serve(folders: Sequence[Path], host: str, port: int, workers: int, url: str,
                 )
             ]
         )
+    host = "127.0.0.1" if host == "localhost" else host
     local = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
-    os.environ["NEURODASH_CONTENT"] = os.pathsep.join(str(folder.resolve()) for folder in folders)
+    os.environ["NEURODASH_CONTENT"] = json.dumps([str(folder.resolve()) for folder in folders])
     os.environ["NEURODASH_URL"] = url or os.environ.get("NEURODASH_URL") or local
     os.environ["NEURODASH_WATCH"] = "yes" if watch else "no"
     settings = config.read()
@@ -76,6 +78,8 @@ def _granian(host: str, port: int, workers: int, local: str, public: str) -> Non
         websockets=False,
         log_level=LogLevels.warning,
         workers_kill_timeout=STOP_AFTER_S,
+        respawn_failed_workers=True,
+        http=HTTPModes.http1,  # idle connections are dropped in this mode; no proxy speaks HTTP/2 to us
     )
 
     def tell() -> None:

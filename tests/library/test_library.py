@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from neurodash import library
 from neurodash.errors import DataError
 from neurodash.evidence import judge_brief
+from neurodash.evidence.direction import align
 from neurodash.library import briefs
 from neurodash.library.reading import read_table, read_yaml
 from neurodash.library.rows import Result
@@ -99,6 +100,20 @@ def test_the_walking_speed_picture_takes_every_number_from_its_row(ours: library
     assert "0.37 m/s faster" in drawn
     assert "0.30 to 0.44" in drawn
     assert "0.10" not in drawn
+
+
+def test_no_text_of_a_row_can_break_out_of_a_picture(ours: library.Library) -> None:
+    row = ours.results["mcmanaman2024-gaitspeed"]
+    nasty = row.model_copy(update={"unit": "m/s</text></svg><script>x</script>", "citation": "<b>A</b> et al. 2024"})
+    drawn = charts.walking_speed([nasty], '"><script>')
+    assert "<script" not in drawn
+    assert drawn.count("</svg>") == 1
+
+
+def test_a_ratio_of_zero_is_not_drawn_on_a_logarithmic_axis(ours: library.Library) -> None:
+    row = ours.results["abou2022-fallers-home"]
+    assert align(row, False) is not None
+    assert align(row.model_copy(update={"ci_low": Decimal(0)}), False) is None
 
 
 def test_the_version_changes_with_any_byte_and_with_nothing_else(content: Path) -> None:

@@ -76,6 +76,18 @@ def test_a_query_is_ignored_or_kept_apart_as_the_page_says() -> None:
     assert ask(plain, QUERY_STRING="sort=year")[2] == b"page 3"
 
 
+def test_no_long_wish_is_ever_remembered() -> None:
+    site = door(App([(MARK, "whole")]))
+    assert ask(site, HTTP_HOST="a" * 300)[0].startswith("400")
+    for n in range(600):
+        ask(site, HTTP_ACCEPT_ENCODING="br" * 200 + str(n))
+        ask(site, HTTP_HOST=f"host{n}.example")
+    assert len(site.known_encodings) == 0
+    assert len(site.known_hosts) <= 256
+    assert ask(site, path="/other", QUERY_STRING="&" * 60)[0].startswith("400")
+    assert ask(site, path="/other", REQUEST_METHOD="POST", CONTENT_LENGTH="0" * 5000 + "3")[0].startswith("413")
+
+
 def test_a_fault_of_ours_is_a_plain_500_with_the_security_headers() -> None:
     def broken(environ, start):
         raise RuntimeError("secret detail")

@@ -8,8 +8,11 @@ import gzip
 import http.client
 import io
 import json
+import os
 import re
+import signal
 import stat
+import time
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 from pathlib import Path
@@ -258,7 +261,7 @@ def test_no_path_leads_out_of_the_site(path: str, server: Server) -> None:
 
 def test_oversized_requests_are_refused(answer) -> None:
     assert answer("/" + "a" * 3000)[0] == 414
-    assert answer("/?" + "a" * 3000)[0] == 200  # a ready page does not read its query
+    assert answer("/?" + "a" * 3000)[0] == 414
     assert answer("/nope/?" + "a" * 3000)[0] == 414
     assert answer("/nope/", method="POST", Content_Length="50000000")[0] == 413
 
@@ -296,6 +299,19 @@ def test_it_does_not_listen_to_the_world_before_its_host_is_named(tmp_path: Path
     refused = run("serve", "--host", "0.0.0.0", "--port", str(free_port()), env={"NEURODASH_DATA": str(tmp_path)})  # noqa: S104
     assert refused.returncode == 2
     assert "--url" in refused.stderr
+
+
+def test_a_lost_worker_is_replaced_and_nobody_notices(tmp_path: Path) -> None:
+    running = Server(tmp_path / "data")
+    try:
+        children = Path(f"/proc/{running.process.pid}/task/{running.process.pid}/children").read_text().split()
+        workers = [int(pid) for pid in children if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()]
+        os.kill((workers or [int(children[-1])])[-1], signal.SIGKILL)
+        time.sleep(1)
+        assert all(raw(running.port, "/about/")[0] == 200 for _ in range(20))
+        assert running.process.poll() is None
+    finally:
+        running.stop()
 
 
 def test_a_taken_port_is_told_in_one_line(server: Server, tmp_path: Path) -> None:

@@ -311,7 +311,11 @@ def _safe_cell(value: object) -> str:
     """A text that a spreadsheet would run as a formula is led by a quote; numbers stay numbers."""
     text = "" if value is None else str(value)
     is_text = isinstance(value, str)
-    return f"'{text}" if is_text and text.startswith(("=", "+", "@", "\t")) else text
+    return (
+        f"'{text}"
+        if is_text and text.startswith(("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"))
+        else text
+    )
 
 
 def uses(result: Result, judged_briefs: Sequence[tuple[Brief, Sequence[Verdict]]]) -> list[dict[str, Any]]:

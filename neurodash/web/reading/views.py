@@ -70,7 +70,7 @@ def evidence(request: HttpRequest, code: str, slug: str, outcome: str) -> HttpRe
     if not verdicts:
         raise Http404
     wish = {name: request.GET.get(name, "")[:100] for name in ("vote", "words", "sort")}
-    references = References(library)
+    references = References(library, f"{code}/{slug}")
     tables = []
     for verdict in verdicts:
         every = pages.lines(verdict)
