@@ -262,7 +262,7 @@ def verify(
             else {slug: brief.findings for slug, brief in sorted(known.briefs.items()) if not brief.draft}
         )
         if claims or reviews:
-            _refuse_unknown_citations(findings, results, str(claims or "findings"))
+            _refuse_unknown_citations(findings, results, str(claims) if claims else "")
     except DataError as error:
         _fail(error, UNUSABLE)
     judged = {
@@ -289,12 +289,12 @@ def _refuse_unknown_citations(findings: Any, results: Any, where: str) -> None:
 
     unknown = [
         Problem(
-            f"{where}:{f.line}: {f.id}: cites",
+            f"{where or f'{slug}/findings.yaml'}:{f.line_of('cites')}: {f.id}: cites",
             f"“{cited}”, which is no result",
             "a result_id of the table of results",
             did_you_mean(cited, results),
         )
-        for list_ in findings.values()
+        for slug, list_ in findings.items()
         for f in list_
         for cited in f.claim.cites
         if cited not in results

@@ -16,6 +16,7 @@ from wsgiref.util import setup_testing_defaults
 import brotli
 
 from neurodash.errors import DataError, Problem
+from neurodash.library import CONTENT
 from neurodash.web import config
 
 MARKER = ".neurodash-export"  # in a folder we made, so that we never empty one that we did not
@@ -33,6 +34,8 @@ def export(folder: Path, folders: Sequence[Path], on: dt.date, url: str) -> int:
         raise DataError(
             [Problem(str(folder), "a folder that holds other files", "a new or empty folder, or an earlier export")]
         )
+    if any(folder.resolve().is_relative_to(path.resolve()) for path in (CONTENT, *folders)):
+        raise DataError([Problem(str(folder), "a folder inside the content", "a folder of its own")])
     os.environ["NEURODASH_CONTENT"] = json.dumps([str(path.resolve()) for path in folders])
     os.environ["NEURODASH_URL"] = url or os.environ.get("NEURODASH_URL", "")
     os.environ["NEURODASH_ON"] = on.isoformat()

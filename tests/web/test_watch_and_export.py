@@ -179,9 +179,16 @@ def test_an_export_brings_the_pages_a_server_shows_when_something_is_wrong(expor
 def test_an_export_replaces_an_earlier_one_and_nothing_else(tmp_path: Path) -> None:
     env = {"NEURODASH_DATA": str(tmp_path / "data")}
     assert run("export", tmp_path / "site", env=env).returncode == 0
+    (tmp_path / "own" / "ms").mkdir(parents=True)
     (tmp_path / "site" / "old.html").write_text("old")
     assert run("export", tmp_path / "site", env=env).returncode == 0
     assert not (tmp_path / "site" / "old.html").exists()
+    inside = run("export", tmp_path / "own" / "out", "--content", tmp_path / "own", env=env)
+    assert inside.returncode != 0
+    assert not (tmp_path / "own" / "out").exists()
+    unwritable = run("export", "/proc/out", env=env)
+    assert unwritable.returncode == 2
+    assert "Traceback" not in unwritable.stderr
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "photo.jpg").write_text("mine")
     refused = run("export", tmp_path / "mine", env=env)
