@@ -163,6 +163,7 @@ def test_every_link_of_an_export_works_wherever_it_is_put(static: str) -> None:
 def test_an_export_says_where_it_lies_and_is_the_page_that_is_served(exported: Path, answer) -> None:
     page = (exported / "ms" / "balance-training" / "index.html").read_text()
     assert '<link rel="canonical" href="https://example.org/below/site/ms/balance-training/">' in page
+    assert page.index('http-equiv="Content-Security-Policy" content="default-src') < page.index("<link")
     served = answer("/ms/balance-training/")[2].decode()
     assert text_of(page.split("<footer")[0]) == text_of(served.split("<footer")[0])
     assert "https://example.org/below/site/ms/balance-training/" in (exported / "feed.xml").read_text()
