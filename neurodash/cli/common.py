@@ -1,0 +1,60 @@
+"""What every command shares: exit codes, options, the day, the library, and how a refusal is told."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from neurodash.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from neurodash.library import Library
+
+BROKEN, UNUSABLE = 1, 2  # exit codes: the content says no; the input cannot be used
+
+content_option = click.option(
+    "--content", "folders", multiple=True, type=click.Path(path_type=Path), metavar="DIR",
+    help="A folder of your own content beside ours; may be given several times.",
+)  # fmt: skip
+day_option = click.option(
+    "--on",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="DATE",
+    help="The day to judge by (default: today, UTC).",
+)
+
+
+def day_of(on: dt.datetime | None) -> dt.date:
+    """The day given, or today (UTC)."""
+    return (on or dt.datetime.now(dt.UTC)).date()
+
+
+def load(folders: Sequence[Path]) -> Library:
+    """Our content and the folders beside it. Raises DataError."""
+    from neurodash import library
+
+    return library.load([library.CONTENT, *folders], on=day_of(None))
+
+
+def fail(error: DataError, code: int) -> NoReturn:
+    """Print every problem and leave with the exit code."""
+    for problem in error.problems:
+        click.echo(str(problem), err=True)
+    found = len(error.problems)
+    click.echo(f"{found} problem{'' if found == 1 else 's'}.", err=True)
+    sys.exit(code)
+
+
+def tell_what_fails(library: Library) -> None:
+    """Published findings that the evidence does not carry: sound files, but `evidence verify` exits 1."""
+    from neurodash.evidence import failing
+
+    for brief, verdict in failing(library, day_of(None)):
+        where = f"{brief.folder}/findings.yaml:{verdict.finding.line}"
+        click.echo(f"{where}: {verdict.finding.id} is {verdict.key}: {verdict.why}", err=True)
