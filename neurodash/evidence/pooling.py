@@ -1,0 +1,605 @@
+"""Pooling trials: common-effect and random-effects meta-analysis, one at a time or ten thousand at once.
+
+The numbers agree with the R package metafor; where they differ on purpose, docs/methods.md says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from neurodash.errors import DataError, Problem
+from neurodash.evidence.analysis import (
+    NOT_KNOWN,
+    Analysis,
+    Floats,
+    Note,
+    call_of,
+    column,
+    figure,
+    level_of,
+    one_of,
+    p_figure,
+    quantile,
+    shown,
+    table,
+    trials,
+    two_sided,
+)
+from neurodash.evidence.effects import MEASURES, Effects, effect_sizes
+from neurodash.evidence.heterogeneity import (
+    METHODS,
+    Linear,
+    Mean,
+    Model,
+    estimate,
+    log_likelihood,
+    root_of_q,
+    standard_error,
+    typical_variance,
+)
+
+TESTS = ("knha", "z", "adhoc")
+PREDICTIONS = ("test", "hts")
+DOMINATES = 90.0  # per cent of the weight in one trial from which a pooled result is little more than that trial. Ours
+CHUNK = 1024  # analyses worked on together: small enough for the processor's cache
+WORST = 20  # problems named of a batch; the rest is counted
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An interval with its level in per cent."""
+
+    low: float
+    high: float
+    level: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeterogeneityInterval(Analysis):
+    """The Q-profile interval of tau2 and what follows from it. `empty` where no tau2 >= 0 is compatible with Q."""
+
+    tau2_low: float
+    tau2_high: float
+    tau_low: float
+    tau_high: float
+    i2_low: float
+    i2_high: float
+    h2_low: float
+    h2_high: float
+    empty: bool
+    level: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pooled(Analysis):
+    """A pooled result of k trials.
+
+    `estimate` with `se` and interval is on the pooled scale (log ratios stay logarithms). `tau2` is the variance between
+    trials, `i2` the share of it in the total (per cent, 0-100), `h2` the total relative to sampling variance, `q` Cochran's
+    Q with `q_df` and `q_p`. `pi_low` to `pi_high` is where the effect of a new trial is expected. `df` is None for a z test.
+    `weights` are per cent, in the order of the trials.
+    """
+
+    k: int
+    measure: str
+    method: str
+    test: str
+    level: float
+    estimate: float
+    se: float
+    ci_low: float
+    ci_high: float
+    pi_low: float
+    pi_high: float
+    statistic: float
+    df: float | None
+    p: float
+    tau2: float
+    se_tau2: float
+    tau: float
+    i2: float
+    h2: float
+    q: float
+    q_df: int
+    q_p: float
+    typical_variance: float
+    log_likelihood: float
+    aic: float
+    bic: float
+    yi: Floats = field(repr=False)
+    vi: Floats = field(repr=False)
+    weights: Floats = field(repr=False)
+    labels: tuple[str, ...] = field(repr=False)
+
+    @property
+    def effects(self) -> Effects:
+        return Effects(measure=self.measure, yi=self.yi, vi=self.vi, labels=self.labels)
+
+    def back(self, value: float) -> float:
+        """A value on the reader's scale: a log ratio as a ratio."""
+        return float(self.effects.back(value))
+
+    def shrunken(self) -> tuple[Floats, Floats]:
+        """Each trial's effect drawn towards the pooled one (empirical best linear prediction), and its standard error.
+
+        Source: Raudenbush and Bryk 1985, J Educ Stat 10:75-98; as metafor's blup().
+        """
+        share = self.tau2 / (self.tau2 + self.vi)
+        value = share * self.yi + (1 - share) * self.estimate
+        return value, np.sqrt(share * self.vi + (1 - share) ** 2 * self.se**2)
+
+    def __str__(self) -> str:
+        name = MEASURES[self.measure].name
+        what = "common effect" if self.method == "CE" else f"random effects, tau² by {self.method}"
+        how = {"z": "Wald", "knha": "Knapp–Hartung", "adhoc": "Knapp–Hartung, never below Wald"}[self.test]
+        lines = [f"{name}: {what}, {how} test, k = {self.k}", ""]
+        percent = f"{self.level:g} %"
+        shows = [("estimate", f"{figure(self.estimate)}  (SE {figure(self.se)})")]
+        shows.append((f"{percent} interval", f"{figure(self.ci_low)} to {figure(self.ci_high)}"))
+        if self.method != "CE" and np.isfinite(self.pi_low):
+            shows.append((f"{percent} prediction", f"{figure(self.pi_low)} to {figure(self.pi_high)}"))
+        if MEASURES[self.measure].back:
+            back = [figure(self.back(x)) for x in (self.estimate, self.ci_low, self.ci_high)]
+            shows.append(("on the usual scale", f"{back[0]}  ({back[1]} to {back[2]})"))
+        letter = "z" if self.df is None else f"t({self.df:g})"
+        shows.append(("test", f"{letter} = {figure(self.statistic)}, p {p_figure(self.p)}"))
+        if self.method != "CE":
+            shows.append(("tau²", f"{figure(self.tau2)}  (SE {figure(self.se_tau2)}; tau {figure(self.tau)})"))
+        shows.append(("I², H²", f"{figure(self.i2, 1)} %, {figure(self.h2, 2)}"))
+        shows.append(("Q", f"{figure(self.q)} on {self.q_df} df, p {p_figure(self.q_p)}"))
+        width = max(len(label) for label, _ in shows)
+        lines += [f"{label.ljust(width)}  {value}" for label, value in shows]
+        lines += [f"Note: {note}" for note in self.notes]
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PooledMany(Analysis):
+    """m pooled results: every field has shape (m,); `df` is NaN where the test is z, `several_maxima` marks analyses
+    whose likelihood had more than one maximum."""
+
+    method: str
+    test: str
+    level: float
+    k: Floats
+    estimate: Floats
+    se: Floats
+    ci_low: Floats
+    ci_high: Floats
+    pi_low: Floats
+    pi_high: Floats
+    statistic: Floats
+    df: Floats
+    p: Floats
+    tau2: Floats
+    se_tau2: Floats
+    i2: Floats
+    h2: Floats
+    q: Floats
+    q_p: Floats
+    several_maxima: Any
+
+    def __len__(self) -> int:
+        return int(self.k.size)
+
+    def _rows(self) -> list[dict[str, Any]]:
+        columns = {name: value for name, value in self.to_dict().items() if isinstance(value, list) and name != "notes"}
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+    def __str__(self) -> str:
+        shows = ("k", "estimate", "ci_low", "ci_high", "tau2", "i2", "p")
+        rows = [[str(i), *(figure(float(getattr(self, name)[i])) for name in shows)] for i in range(min(10, len(self)))]
+        more = f"\n… and {len(self) - 10} more" if len(self) > 10 else ""
+        return f"{len(self)} analyses, {self.method}, {self.test}\n{table(['', *shows], rows)}{more}"
+
+
+def pool(
+    yi: Any,
+    vi: Any = None,
+    *,
+    method: str = "REML",
+    test: str = "knha",
+    level: float = 95,
+    prediction: str = "test",
+    labels: Sequence[str] | None = None,
+) -> Pooled:
+    """Pool k trials.
+
+    Give `Effects`, or effects `yi` and sampling variances `vi` > 0, shape (k,). `method`: "CE" (common effect), or the
+    estimator of tau2: "DL", "HE", "HS", "SJ", "PM", "ML", "REML", "EB". `test`: "z" (Wald), "knha" (Knapp and Hartung
+    2003, Stat Med 22:2693-2710) or "adhoc" (the same, never narrower than Wald). `level` in per cent. `prediction`:
+    "test" takes the quantile of the test (normal, or t with k - 1 df), "hts" t with k - 2 df (Higgins, Thompson and
+    Spiegelhalter 2009, J R Stat Soc A 172:137-159, eq. 12).
+
+    One trial gives its own effect with a z test and no prediction, whatever `test` says; the notes say so, and they
+    say whatever else a reader must know. Raises DataError naming every trial that cannot be used.
+    """
+    effects = yi if isinstance(yi, Effects) else None
+    measure = effects.measure if effects else "GEN"
+    if effects is not None:
+        yi, vi, labels = effects.yi, effects.vi, labels or effects.labels
+    one_of("method", method, METHODS)
+    one_of("test", test, TESTS)
+    one_of("prediction", prediction, PREDICTIONS)
+    level = level_of(level)
+    y, v, names = trials(yi, vi if vi is not None else [], labels)
+    model = Mean(y[:, None], v[:, None])
+    found = _pooled(model, method, test, level, prediction)
+    one = {key: float(value[0]) for key, value in found.items() if key != "several_maxima"}
+    w = model.weights(found["tau2"])[:, 0]
+    weights = 100 * w / w.sum()
+    likelihood = float(log_likelihood(model, found["tau2"], restricted=method == "REML")[0])
+    parameters, n = (1 if method == "CE" else 2), y.size - (method == "REML")
+    return Pooled(
+        k=y.size, measure=measure, method=method, test=test, level=level,
+        **{key: one[key] for key in ("estimate", "se", "ci_low", "ci_high", "pi_low", "pi_high", "statistic", "p",
+                                     "tau2", "se_tau2", "i2", "h2", "q", "q_p")},
+        df=None if np.isnan(one["df"]) else one["df"], tau=one["tau2"] ** 0.5, q_df=y.size - 1,
+        typical_variance=float(typical_variance(model)[0]) if y.size > 1 else float(v[0]),
+        log_likelihood=likelihood, aic=-2 * likelihood + 2 * parameters,
+        bic=-2 * likelihood + parameters * float(np.log(n)) if n > 0 else NOT_KNOWN,
+        yi=y, vi=v, weights=weights, labels=names,
+        notes=(effects.notes if effects else ()) + _notes(y, method, test, weights, names, bool(found["several_maxima"][0]), one),
+        call=call_of("pool", *((effects.call or "effects",) if effects else ("yi", "vi")), method=method, test=test, level=level,
+                     prediction=None if prediction == "test" else prediction),
+    )  # fmt: skip
+
+
+def pool_many(
+    yi: Any, vi: Any, *, method: str = "REML", test: str = "knha", level: float = 95, prediction: str = "test"
+) -> PooledMany:
+    """Pool m sets of up to k trials in one vectorised call.
+
+    `yi` and `vi` have shape (m, k); a trial that a set does not have is NaN in both. Settings as for `pool`, with
+    which every value agrees. Raises DataError naming the sets and trials that cannot be used.
+    """
+    one_of("method", method, METHODS)
+    one_of("test", test, TESTS)
+    one_of("prediction", prediction, PREDICTIONS)
+    level = level_of(level)
+    y, v = (np.asarray(a, dtype=np.float64) for a in (yi, vi))
+    if y.ndim != 2 or y.shape != v.shape or not y.size:
+        raise DataError([Problem("yi, vi", f"shapes {y.shape} and {v.shape}", "two tables of one shape (m, k)")])
+    there = ~(np.isnan(y) & np.isnan(v))
+    _refuse_bad_sets(y, v, there)
+    parts: list[dict[str, Any]] = []
+    for start in range(0, y.shape[0], CHUNK):
+        rows = slice(start, start + CHUNK)
+        own = there[rows].T
+        whole = bool(own.all())
+        columns = (np.ascontiguousarray(a[rows].T) for a in (y, v))
+        if whole:
+            model = Mean(*columns)
+        else:
+            own_y, own_v = columns
+            model = Mean(np.where(own, own_y, 0.0), np.where(own, own_v, 1.0), own.astype(np.float64))
+        parts.append({"k": model.k, **_pooled(model, method, test, level, prediction)})
+    merged: dict[str, Any] = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+    return PooledMany(
+        method=method,
+        test=test,
+        level=level,
+        call=call_of("pool_many", "yi", "vi", method=method, test=test, level=level),
+        **merged,
+    )
+
+
+def _refuse_bad_sets(y: Floats, v: Floats, there: Any) -> None:
+    bad = np.argwhere(there & ~(np.isfinite(y) & np.isfinite(v) & (v > 0)))
+    problems = [
+        Problem(f"set {i}, trial {j}", f"yi {shown(y[i, j])}, vi {shown(v[i, j])}", "a finite yi and a vi above 0, or NaN in both")
+        for i, j in bad[:WORST]
+    ]  # fmt: skip
+    if len(bad) > WORST:
+        problems.append(Problem("yi, vi", f"{len(bad) - WORST} more such trials", "none"))
+    problems += [Problem(f"set {i}", "no trials", "at least one") for i in np.flatnonzero(~there.any(axis=1))[:WORST]]
+    if problems:
+        raise DataError(problems)
+
+
+def _pooled(model: Mean, method: str, test: str, level: float, prediction: str) -> dict[str, Any]:
+    """Every number of a pooled result, shape (m,) each."""
+    found = estimate(model, method)
+    tau2, k = found.value, model.k
+    freedom = k - 1
+    alone = freedom == 0
+    zero = np.zeros_like(tau2)
+    w = model.weights(tau2)
+    total = w.sum(0)
+    fit = model.fit(w)
+    b = (w * model.y).sum(0) / total
+    with np.errstate(all="ignore"):
+        scale = np.ones_like(tau2) if test == "z" else np.where(alone, 1.0, fit.rss / freedom)
+        if test == "adhoc":
+            scale = np.maximum(scale, 1.0)
+        flat = scale <= 1e-14  # every effect the same: Knapp and Hartung's spread is 0, Wald's is kept
+        scale = np.where(flat, 1.0, scale)
+        se = np.sqrt(scale / total)
+        df = np.where((test == "z") | alone, np.nan, freedom)
+        by_t = ~np.isnan(df)
+        reach = np.where(by_t, quantile(level, np.where(by_t, df, 1.0)), quantile(level))
+        statistic = b / se
+        p = np.where(by_t, two_sided(statistic, np.where(by_t, df, 1.0)), two_sided(statistic))
+        w0 = model.weights(zero)
+        q = model.fit(w0).rss
+        q_p = np.where(alone, 1.0, special.chdtrc(np.maximum(freedom, 1), q))
+        if method == "CE":
+            i2 = np.where(~alone & (q > 0), np.maximum(0.0, 100 * (q - freedom) / q), 0.0)
+            h2 = np.where(alone, 1.0, q / freedom)
+            pi_low = pi_high = np.full_like(b, np.nan)
+        else:
+            typical = freedom / model.trace(w0)
+            i2 = np.where(alone, 0.0, 100 * tau2 / (typical + tau2))
+            h2 = np.where(alone, 1.0, tau2 / typical + 1)
+            spread = np.sqrt(se**2 + tau2)
+            far = reach
+            if prediction == "hts":
+                far = np.where(k > 2, quantile(level, np.maximum(k - 2, 1)), np.nan)
+            far = np.where(alone, np.nan, far)
+            pi_low, pi_high = b - far * spread, b + far * spread
+        se_tau2 = np.where(alone, np.nan, standard_error(model, method, tau2))
+    return {
+        "estimate": b, "se": se, "ci_low": b - reach * se, "ci_high": b + reach * se, "pi_low": pi_low, "pi_high": pi_high,
+        "statistic": statistic, "df": df, "p": p, "tau2": tau2, "se_tau2": se_tau2, "i2": i2, "h2": h2, "q": q, "q_p": q_p,
+        "several_maxima": found.several,
+    }  # fmt: skip
+
+
+def _notes(
+    y: Floats, method: str, test: str, weights: Floats, names: Sequence[str], several: bool, one: dict[str, float]
+) -> tuple[Note, ...]:
+    notes = []
+    if y.size == 1:
+        notes.append(
+            Note("one_trial", "One trial: nothing is pooled, heterogeneity cannot be estimated, and the test is z.")
+        )
+    elif y.size == 2:
+        notes.append(
+            Note("two_trials", "Two trials: heterogeneity is hardly estimable, and the interval is very wide.")
+        )
+    if y.size > 2 and weights.max() > DOMINATES:
+        share = f"{weights.max():.1f}"
+        notes.append(
+            Note("one_trial_dominates", f"Trial {names[int(weights.argmax())]} holds {share} % of the weight.")
+        )
+    if several:
+        notes.append(
+            Note(
+                "several_maxima",
+                "The likelihood has several maxima in tau²; the highest was taken (checked on a grid).",
+            )
+        )
+    if y.size > 1 and test != "z" and np.ptp(y) == 0:
+        notes.append(
+            Note(
+                "no_spread",
+                "Every effect is the same, so the Knapp–Hartung spread is 0; the Wald standard error was kept.",
+            )
+        )
+    if method == "CE" and test != "z":
+        notes.append(
+            Note("knha_with_common_effect", "Knapp and Hartung's test is not meant for a common-effect model.")
+        )
+    if not np.isfinite(one["estimate"]):
+        notes.append(Note("not_finite", "The numbers are too large or too small to be pooled."))
+    return tuple(notes)
+
+
+# Heterogeneity
+
+
+def heterogeneity_interval(yi: Any, vi: Any = None, *, level: float = 95, x: Any = None) -> HeterogeneityInterval:
+    """The Q-profile interval of tau2, and of tau, I2 (per cent) and H2, for k >= 2 trials.
+
+    `x` is the design matrix of a meta-regression, shape (k, p). Source: Viechtbauer 2007, Stat Med 26:37-52.
+    Raises DataError as `pool` does, and where k <= p.
+    """
+    if isinstance(yi, Effects | Pooled):
+        yi, vi = yi.yi, yi.vi
+    level = level_of(level)
+    y, v, _ = trials(yi, vi)
+    model: Model = (
+        Mean(y[:, None], v[:, None]) if x is None else Linear(y[:, None], v[:, None], np.asarray(x, dtype=np.float64))
+    )
+    freedom = model.k - model.p
+    if freedom[0] < 1:
+        raise DataError(
+            [
+                Problem(
+                    "yi",
+                    f"{y.size} trials",
+                    f"more than {model.p}",
+                    "Heterogeneity needs more trials than coefficients.",
+                )
+            ]
+        )
+    outside = (1 - level / 100) / 2
+    low_target, high_target = special.chdtri(freedom, outside), special.chdtri(freedom, 1 - outside)
+    low, high = float(root_of_q(model, low_target)[0]), float(root_of_q(model, high_target)[0])
+    zero = np.zeros(1)
+    empty = bool(model.fit(model.weights(zero)).rss[0] < high_target[0])
+    vt = float(typical_variance(model)[0])
+    return HeterogeneityInterval(
+        tau2_low=low, tau2_high=high, tau_low=low**0.5, tau_high=high**0.5,
+        i2_low=100 * low / (vt + low), i2_high=100 * high / (vt + high), h2_low=low / vt + 1, h2_high=high / vt + 1,
+        empty=empty, level=level, call=call_of("heterogeneity_interval", "yi", "vi", level=level),
+        notes=(Note("empty_interval", "The effects vary less than chance alone would make them: only tau² = 0 is left."),) if empty else (),
+    )  # fmt: skip
+
+
+# Tables of events, pooled without an effect size of each trial
+
+
+@dataclass(frozen=True, kw_only=True)
+class PooledEvents(Analysis):
+    """A common effect pooled from 2x2 tables: logarithms for "RR" and "OR", a plain difference for "RD".
+
+    `cochran` is the Cochran-Mantel-Haenszel statistic (1 df) and `tarone` Tarone's test of a common odds ratio; NaN
+    where they do not exist.
+    """
+
+    method: str
+    measure: str
+    k: int
+    estimate: float
+    se: float
+    ci_low: float
+    ci_high: float
+    statistic: float
+    p: float
+    q: float
+    q_p: float
+    cochran: float
+    tarone: float
+    level: float
+
+    def __str__(self) -> str:
+        return (
+            f"{MEASURES[self.measure].name}, {self.method}, k = {self.k}\n"
+            f"estimate {figure(self.estimate)} ({self.level:g} % interval {figure(self.ci_low)} to {figure(self.ci_high)}), "
+            f"z = {figure(self.statistic)}, p {p_figure(self.p)}\nQ {figure(self.q)}, p {p_figure(self.q_p)}"
+        )
+
+
+def mantel_haenszel(measure: str, *, events1: Any, n1: Any, events2: Any, n2: Any, level: float = 95) -> PooledEvents:
+    """Mantel and Haenszel's common "OR", "RR" or "RD" of k trials; nothing is added to empty cells.
+
+    Events and people have shape (k,). Raises DataError for impossible tables, and where no trial has an event.
+    Source: Robins, Breslow and Greenland 1986, Biometrics 42:311-323 (OR); Greenland and Robins 1985, Biometrics
+    41:55-68 (RR); Sato, Greenland and Robins 1989, Biometrics 45:1323-1324 (RD); Tarone 1985, Biometrika 72:91-95.
+    """
+    one_of("measure", measure, ("OR", "RR", "RD"))
+    level = level_of(level)
+    a, b, c, d = _tables(events1, n1, events2, n2)
+    m1, m2, n, xt, yt = a + b, c + d, a + b + c + d, a + c, b + d
+    cochran = tarone = NOT_KNOWN
+    with np.errstate(all="ignore"):
+        if measure == "OR":
+            p, q = (a + d) / n, (b + c) / n
+            r, s = a * d / n, b * c / n
+            estimate_ = np.log(r.sum() / s.sum())
+            variance = (
+                (p * r).sum() / r.sum() ** 2
+                + (p * s + q * r).sum() / (r.sum() * s.sum())
+                + (q * s).sum() / s.sum() ** 2
+            ) / 2
+            effects = _own_effects("OR", a, b, c, d)
+            expected, spread = m1 * xt / n, m1 * m2 * xt * yt / (n**2 * (n - 1))
+            cochran = float((abs((a - expected).sum()) - 0.5) ** 2 / spread.sum())
+            tarone = _tarone(a, m1, m2, xt, float(np.exp(estimate_)))
+        elif measure == "RR":
+            r, s = a * m2 / n, c * m1 / n
+            estimate_ = np.log(r.sum() / s.sum())
+            variance = ((m1 * m2 * xt - a * c * n) / n**2).sum() / (r.sum() * s.sum())
+            effects = _own_effects("RR", a, b, c, d)
+        else:
+            weight = m1 * m2 / n
+            estimate_ = (a * m2 / n - c * m1 / n).sum() / weight.sum()
+            mean = (
+                estimate_ * (c * (m1 / n) ** 2 - a * (m2 / n) ** 2 + (m1 / n) * (m2 / n) * (m2 - m1) / 2)
+                + (a * (m2 - c) / n + c * (m1 - a) / n) / 2
+            )
+            variance = mean.sum() / weight.sum() ** 2
+            effects = _own_effects("RD", a, b, c, d)
+    return _events_result(
+        "Mantel–Haenszel", measure, float(estimate_), float(variance), effects, level, a.size, cochran, tarone
+    )
+
+
+def peto(*, events1: Any, n1: Any, events2: Any, n2: Any, level: float = 95) -> PooledEvents:
+    """Peto's one-step common odds ratio of k trials, for rare events and arms of like size. Shape (k,) each.
+
+    Raises DataError for impossible tables, and where no trial has an event. Source: Yusuf et al. 1985, Prog
+    Cardiovasc Dis 27:335-371.
+    """
+    level = level_of(level)
+    a, b, c, d = _tables(events1, n1, events2, n2)
+    n = a + b + c + d
+    observed = a - (a + c) * (a + b) / n
+    variance = (a + c) * (b + d) * (a + b) * (c + d) / (n**2 * (n - 1))
+    usable = variance > 0
+    effects = observed[usable] / variance[usable], 1 / variance[usable]
+    total = variance.sum()
+    return _events_result(
+        "Peto", "OR", float(observed.sum() / total), float(1 / total), effects, level, int(usable.sum())
+    )
+
+
+def _tables(events1: Any, n1: Any, events2: Any, n2: Any) -> tuple[Floats, Floats, Floats, Floats]:
+    e1, t1, e2, t2 = (
+        column(x, name) for x, name in ((events1, "events1"), (n1, "n1"), (events2, "events2"), (n2, "n2"))
+    )
+    problems = []
+    for events, people, name in ((e1, t1, "events1"), (e2, t2, "events2")):
+        wrong = ~((events >= 0) & (events <= people) & (people >= 1))
+        problems += [
+            Problem(f"trial {i + 1}, {name}", f"{shown(events[i])} of {shown(people[i])}", "0 or more events, no more than people")
+            for i in np.flatnonzero(wrong)
+        ]  # fmt: skip
+    if problems:
+        raise DataError(problems)
+    if e1.sum() + e2.sum() == 0:
+        raise DataError(
+            [
+                Problem(
+                    "events1, events2",
+                    "no event in any trial",
+                    "at least one event",
+                    "Without events nothing can be pooled as a ratio or difference.",
+                )
+            ]
+        )
+    return e1, t1 - e1, e2, t2 - e2
+
+
+def _own_effects(measure: str, a: Floats, b: Floats, c: Floats, d: Floats) -> tuple[Floats, Floats]:
+    """Each trial's own effect for the test of heterogeneity; trials without any event, or with nothing but, have none."""
+    use = (a + c > 0) & (b + d > 0)
+    made = effect_sizes(measure, events1=a[use], n1=(a + b)[use], events2=c[use], n2=(c + d)[use])
+    return made.yi, made.vi
+
+
+def _tarone(a: Floats, m1: Floats, m2: Floats, xt: Floats, ratio: float) -> float:
+    """Tarone's score test of a common odds ratio: observed against expected cells at the Mantel-Haenszel estimate."""
+    if not np.isfinite(ratio) or ratio <= 0 or abs(ratio - 1) < 1e-12:
+        return NOT_KNOWN
+    qa, qb, qc = 1 - ratio, (m2 - xt) + ratio * (m1 + xt), -ratio * m1 * xt
+    root = np.sqrt(qb**2 - 4 * qa * qc)
+    cell = (-qb + root) / (2 * qa)
+    with np.errstate(all="ignore"):
+        variance = 1 / (1 / cell + 1 / (m1 - cell) + 1 / (xt - cell) + 1 / (m2 - xt + cell))
+        terms = (a - cell) ** 2 / variance
+    good = np.isfinite(terms)
+    return float(terms[good].sum() - (a - cell)[good].sum() ** 2 / variance[good].sum())
+
+
+def _events_result(
+    method: str, measure: str, value: float, variance: float, effects: tuple[Floats, Floats], level: float, k: int,
+    cochran: float = NOT_KNOWN, tarone: float = NOT_KNOWN,
+) -> PooledEvents:  # fmt: skip
+    if not (np.isfinite(value) and variance > 0):
+        raise DataError(
+            [
+                Problem(
+                    "events1, events2",
+                    "no event in one of the arms of all trials together",
+                    "events in both arms",
+                    "A ratio does not exist here; the risk difference may.",
+                )
+            ]
+        )
+    se = variance**0.5
+    reach = float(quantile(level))
+    yi, vi = effects
+    q = float(((yi - value) ** 2 / vi).sum())
+    return PooledEvents(
+        method=method, measure=measure, k=k, estimate=value, se=se, ci_low=value - reach * se, ci_high=value + reach * se,
+        statistic=value / se, p=float(two_sided(value / se)), q=q, cochran=cochran, tarone=tarone, level=level,
+        q_p=float(special.chdtrc(yi.size - 1, q)) if yi.size > 1 else 1.0,
+        call=call_of("mantel_haenszel" if method.startswith("Mantel") else "peto", repr(measure), "events1=…", "n1=…", "events2=…", "n2=…", level=level),
+    )  # fmt: skip
