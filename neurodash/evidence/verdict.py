@@ -117,7 +117,7 @@ def judge(finding: Finding, results: Iterable[Result], on: dt.date, retractions:
     every = tuple(results)
     retracted = _retracted_reviews(every, retractions, on)
     about = sorted((r for r in every if claim.matches(r) or r.result_id in claim.cites), key=lambda r: r.result_id)
-    rows = tuple(_listen(result, claim, window, retracted) for result in about)
+    rows = tuple(_place(result, claim, window, retracted) for result in about)
     withdrawn = [r for r in about if r.result_id in claim.cites and r.review_id in retracted]
     votes = _votes(rows)
     key, why = _decide(claim, votes, withdrawn, window)
@@ -154,7 +154,7 @@ def failing(library: Library, on: dt.date) -> list[tuple[Brief, Verdict]]:
 # What one result says to a claim
 
 
-def _listen(result: Result, claim: Claim, window: tuple[int, int], retracted: set[str]) -> Judged:
+def _place(result: Result, claim: Claim, window: tuple[int, int], retracted: set[str]) -> Judged:
     cited = result.result_id in claim.cites
 
     def say(voice: Voice, reason: str) -> Judged:
@@ -175,12 +175,12 @@ def _listen(result: Result, claim: Claim, window: tuple[int, int], retracted: se
         )
     if result.doubts:
         return say("silent", f"in doubt: {result.doubts[0]}")
-    voice, reason = _voice(result, claim)
+    voice, reason = listen(result, claim)
     return say(voice, reason)
 
 
-def _voice(result: Result, claim: Claim) -> tuple[Voice, str]:
-    """Agrees, disagrees or silent, by the table of rules in docs/methods.md."""
+def listen(result: Result, claim: Claim) -> tuple[Voice, str]:
+    """What one result says to a claim that it is about: agrees, disagrees or silent, by the table in docs/methods.md."""
     if claim.says == "narrative":
         return "silent", "the claim is a description that no number can check"
     if claim.says == "more_with_dose":

@@ -44,8 +44,27 @@ def cross_checks(library: Library, condition_folders: set[str]) -> Iterator[Prob
 
 def _code_problems(library: Library) -> Iterator[Problem]:
     """Codes of the tables and whether the vocabulary has them."""
+    known_trials = {row.trial_id for row in library.trials.values()}
+    for trial in library.trials.values():
+        if trial.cohort is not None and trial.cohort not in known_trials - {trial.trial_id}:
+            yield Problem(
+                f"{trial.source_file}:{trial.line}: cohort",
+                f"“{trial.cohort}”",
+                "the trial_id of another paper about the same people, or nothing",
+                did_you_mean(trial.cohort, known_trials),
+            )
     instruments = {row.instrument_id for row in library.instruments.values()}
     rows: list[Result | Trial] = [*library.results.values(), *library.trials.values()]
+    measured = {row.measure_code for row in rows if row.measure_code} | instruments
+    for code, term in library.vocabulary.outcomes.items():
+        for measure in term.measures:
+            if measure not in measured:
+                yield Problem(
+                    f"evidence/vocabulary.yaml: outcomes.{code}.measures",
+                    f"“{measure}”",
+                    "a measure_code of the tables, or an instrument",
+                    did_you_mean(measure, measured),
+                )
     for row in rows:
         place = f"{row.source_file}:{row.line}"
         for column, code, known in (

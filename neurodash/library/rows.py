@@ -74,6 +74,9 @@ PartialDate = Annotated[str, AfterValidator(_is_partial_date)]
 EffectMetric = Literal["SMD", "MD", "RD", "beta", "RR", "OR", "IRR", "narrative"]
 Favours = Literal["intervention", "control", "neither"]
 Significant = Literal["yes", "no", "unclear"]
+# How a trial's numbers are signed where not "intervention minus comparator": "better" means positive favours the training
+# whatever the scale; "favours_intervention" that only the direction was read.
+Sign = Literal["better", "favours_intervention"]
 RowKind = Literal["main", "subgroup", "follow_up", "dose", "moderator"]
 DoseMeasure = Literal["minutes_per_session", "minutes_per_week", "weeks", "sessions", "met_minutes_per_week"]
 DoseDirection = Literal["more_better", "less_better", "unclear"]
@@ -208,6 +211,7 @@ class Trial(TableRow):
 
     row_id: Code
     trial_id: Code
+    cohort: Annotated[Code | None, Maybe] = None  # the trial_id whose people these are, where two papers share them
     citation: Text
     year: Annotated[Year | None, Maybe] = None
     doi: Annotated[Doi | None, Maybe] = None
@@ -228,6 +232,7 @@ class Trial(TableRow):
     unit: str = ""
     higher_is_better: Annotated[bool | None, Maybe] = None
     timepoint: str = ""
+    follow_up: Annotated[bool | None, Maybe] = None  # true: measured some time after the training had ended
     n_int: Annotated[int | None, Field(ge=1), Maybe] = None
     n_ctl: Annotated[int | None, Field(ge=1), Maybe] = None
     mean_pre_int: Annotated[Number | None, Maybe] = None
@@ -249,11 +254,25 @@ class Trial(TableRow):
     p_value: Annotated[PValue | None, Maybe] = None
     effect_size_reported: Annotated[Number | None, Maybe] = None
     effect_size_kind: str = ""
+    sign: Annotated[Sign | None, Maybe] = None
     events_int: Annotated[int | None, Field(ge=0), Maybe] = None
     events_ctl: Annotated[int | None, Field(ge=0), Maybe] = None
     source_url: Annotated[Url | None, Maybe] = None
     source_part: str = ""
+    set_aside: str = ""  # why nobody should pool this row; the coded twin of what its notes say
     notes: str = ""
+
+    @property
+    def people(self) -> str:
+        """The group of people behind the row: rows that share it are not independent."""
+        return self.cohort or self.trial_id
+
+    @property
+    def minutes_per_week(self) -> Decimal | None:
+        """The weekly dose, where both of its parts were read."""
+        if self.sessions_per_week is None or self.minutes_per_session is None:
+            return None
+        return self.sessions_per_week * self.minutes_per_session
 
     @cached_property
     def doubts(self) -> tuple[str, ...]:

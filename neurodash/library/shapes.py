@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Literal, get_args
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from neurodash.errors import Problem
 from neurodash.library.prose import Prose
@@ -16,6 +17,7 @@ from neurodash.library.rows import (
     Code,
     DoseMeasure,
     Guideline,
+    Id,
     InstrumentValue,
     Precaution,
     Result,
@@ -39,11 +41,28 @@ def _one_or_more(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+def _is_search_phrase(value: str) -> str:
+    if len(value) > 80 or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 ,'/-]*[A-Za-z0-9](?:\*| \[mh\])?", value):
+        raise accepted("plain words such as balance training, exergam* or Postural Balance [mh]")
+    return value
+
+
+# One phrase of a PubMed search: words of titles and abstracts, with * for any ending, or a MeSH heading with [mh].
+# Quotes, brackets and operators are ours to add, so that no phrase can change what a search means.
+SearchPhrase = Annotated[str, AfterValidator(_is_search_phrase)]
+
+
 class Term(Row):
-    """A code of the evidence tables in words. `higher_is_better` orients an axis for an outcome."""
+    """A code of the evidence tables in words. `higher_is_better` orients an axis for an outcome.
+
+    `search` are phrases, one of which the watch for newer reviews looks for: none given, the label; an empty list,
+    nothing. `measures` is the order in which a trial's measures of an outcome are taken into our own analysis.
+    """
 
     label: Text
     higher_is_better: bool | None = None
+    search: Annotated[tuple[SearchPhrase, ...] | None, BeforeValidator(_one_or_more)] = None
+    measures: tuple[Id, ...] = ()
 
 
 class Vocabulary(Row):
@@ -210,6 +229,7 @@ class Condition(Row):
     short_name: Text
     people: Text
     summary: Text
+    search: Annotated[tuple[SearchPhrase, ...], BeforeValidator(_one_or_more)] = ()  # for the watch; none: its name
     coming: tuple[Coming, ...] = ()
 
 
