@@ -12,6 +12,7 @@ from neurodash.cli.common import UNUSABLE
 from neurodash.cli.evidence import evidence
 from neurodash.cli.library import library
 from neurodash.cli.site import export, serve
+from neurodash.cli.watch import watch
 
 
 class _Quiet(click.Group):
@@ -34,5 +35,6 @@ def main() -> None:
     """NeuroDash: briefs for neuro-rehabilitation whose findings are checked by the program."""
 
 
+evidence.add_command(watch)
 for command in (serve, export, library, evidence):
     main.add_command(command)

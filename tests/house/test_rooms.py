@@ -14,8 +14,9 @@ MAY_IMPORT = {
     "library": {"errors", "wording"},
     "evidence": {"errors", "wording", "library"},
     "pictures": {"errors", "wording", "library", "evidence"},
+    "watch": {"errors", "wording", "library", "evidence"},
     "web": {"errors", "wording", "library", "evidence", "pictures"},
-    "cli": {"errors", "wording", "library", "evidence", "pictures", "web"},
+    "cli": {"errors", "wording", "library", "evidence", "pictures", "watch", "web"},
     "__main__": {"cli"},
     "__init__": set(),
 }
