@@ -106,6 +106,19 @@ PROPERTIES: Mapping[str, str] = {
     "cutoff_fall_risk": "cut-off for fall risk",
     "cutoff_other": "other cut-off or figure",
 }
+COMPARISONS: Mapping[str, str] = {
+    "inactive": "Against no training, usual care or attention",
+    "active": "Against another kind of training",
+}
+ROUTES: Mapping[str, str] = {
+    "post": "means and SDs after the training",
+    "change": "changes and their SDs",
+    "difference": "the difference between the arms with its interval",
+    "reported": "an effect size as reported",
+    "p": "an exact p value",
+}
+TURNS: Mapping[str, str] = {"direction": "the direction", "significance": "whether chance is excluded"}
+NOTICES: Mapping[str, str] = {"retraction": "Retracted", "expression_of_concern": "Expression of concern"}
 VOICES: Mapping[str, tuple[str, str]] = {
     "agrees": ("Agrees", "✓"),
     "disagrees": ("Disagrees", "✕"),
@@ -182,6 +195,11 @@ def month(value: str) -> str:
     return value[:4] if len(value) == 4 else f"{MONTHS[int(value[5:7]) - 1]} {value[:4]}"
 
 
+def inside(label: str) -> str:
+    """A label inside a sentence: its first letter small, unless it begins an abbreviation."""
+    return label if label[1:2].isupper() else label[:1].lower() + label[1:]
+
+
 def joined(items: list[str], last: str = "and") -> str:
     """`a`, `a and b`, `a, b and c`."""
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} {last} {items[-1]}" if items else ""
@@ -197,5 +215,5 @@ def short_citation(citation: str, year: int | None) -> str:
     if author:
         return f"{author[1]}{when}"
     title = re.split(r"[.:(]", re.sub(r"^PMC\d+:\s*", "", citation))[0].strip()
-    words = title.split()
+    words = title.removesuffix(when).split()
     return f"{' '.join(words[:6])}{'…' if len(words) > 6 else ''}{when}"

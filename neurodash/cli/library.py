@@ -13,6 +13,8 @@ from neurodash.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from neurodash.library import Library
+
 
 @click.group()
 def library() -> None:
@@ -43,8 +45,19 @@ def library_check(folders: Sequence[Path]) -> None:
     click.echo(
         "The library is sound: " + ", ".join(f"{n} {name}{'' if n == 1 else 's'}" for name, n in counts.items()) + "."
     )
+    _tell_what_retractions_touch(found)
     tell_what_fails(found)
     click.echo(f"library {found.version}")
+
+
+def _tell_what_retractions_touch(found: Library) -> None:
+    from neurodash import wording
+    from neurodash.evidence.retractions import touched
+
+    for each in touched(found, day_of(None)):
+        rests = [f"{slug}: {finding} ({how})" for slug, finding, how in each.findings] or ["no finding"]
+        word = wording.NOTICES[each.notice.kind]
+        click.echo(f"{word} on {wording.date(each.notice.date)}, {each.notice.doi}, touches {'; '.join(rests)}.")
 
 
 @library.group("new")

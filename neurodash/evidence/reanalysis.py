@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -16,6 +16,7 @@ from typing import Literal
 
 import numpy as np
 
+from neurodash import wording
 from neurodash.errors import DataError
 from neurodash.evidence import conversions
 from neurodash.evidence.analysis import quantile
@@ -164,7 +165,7 @@ def reanalyse(
     the table. Of one group of people one row is taken: the first measure that can be used, at the end of the training,
     by the first of ROUTES. Trials retracted by the day `on` are left out.
     """
-    notices = {n.doi.casefold() for n in retractions if n.kind == "retraction" and n.date <= on}
+    notices = {n.doi.casefold(): n for n in retractions if n.kind == "retraction" and n.date <= on}
     rows = [
         row
         for row in trials
@@ -213,7 +214,9 @@ def of_question(
 # From a row to an effect
 
 
-def _one_row(rows: Sequence[Trial], measures: Sequence[str], notices: set[str]) -> tuple[list[Used], list[LeftOut]]:
+def _one_row(
+    rows: Sequence[Trial], measures: Sequence[str], notices: Mapping[str, Retraction]
+) -> tuple[list[Used], list[LeftOut]]:
     """The one row taken of a group of people, and why the others were not."""
     rank = {code: place for place, code in enumerate(measures)}
     found: list[Used] = []
@@ -232,9 +235,9 @@ def _one_row(rows: Sequence[Trial], measures: Sequence[str], notices: set[str]) 
     return found[:1], left
 
 
-def _effect(row: Trial, notices: set[str]) -> Used | LeftOut:
-    if row.doi and row.doi.casefold() in notices:
-        return LeftOut(row, "retracted", retracted=True)
+def _effect(row: Trial, notices: Mapping[str, Retraction]) -> Used | LeftOut:
+    if row.doi and (notice := notices.get(row.doi.casefold())):
+        return LeftOut(row, f"retracted on {wording.date(notice.date)}", retracted=True)
     if row.set_aside:
         return LeftOut(row, row.set_aside)
     if row.follow_up:
@@ -353,41 +356,3 @@ def _why_not(row: Trial) -> str:
     if row.effect_size_reported is not None:
         return f"an effect size of a kind that cannot be pooled ({row.effect_size_kind})"
     return "no spread was read: neither standard deviations nor an interval"
-
-
-# What a retraction touches
-
-
-@dataclass(frozen=True)
-class Touched:
-    """A retraction notice (or an expression of concern) and everything in the library that rests on its paper."""
-
-    notice: Retraction
-    results: tuple[Result, ...]
-    trials: tuple[Trial, ...]
-    findings: tuple[tuple[str, str, str], ...]  # brief, finding, how: "cites", "counts" or "own analysis"
-
-
-def touched(library: Library, on: dt.date) -> list[Touched]:
-    """Every notice by the day with the rows and the findings it touches, newest first."""
-    found = []
-    for notice in sorted(library.retractions, key=lambda n: (n.date, n.doi), reverse=True):
-        if notice.date > on:
-            continue
-        doi = notice.doi.casefold()
-        reviews = {r.review_id for r in library.results.values() if r.doi and r.doi.casefold() == doi}
-        results = tuple(r for r in library.results.values() if r.review_id in reviews)
-        trials = tuple(t for t in library.trials.values() if t.doi and t.doi.casefold() == doi)
-        asked = {(t.intervention_class, t.outcome_domain) for t in trials}
-        findings = []
-        for slug, brief in sorted(library.briefs.items()):
-            for finding in brief.findings:
-                claim = finding.claim
-                if any(r.result_id in claim.cites for r in results):
-                    findings.append((slug, finding.id, "cites"))
-                elif any(claim.matches(r) for r in results):
-                    findings.append((slug, finding.id, "counts"))
-                elif any((i, claim.outcome) in asked for i in claim.intervention):
-                    findings.append((slug, finding.id, "own analysis"))
-        found.append(Touched(notice, results, trials, tuple(findings)))
-    return found

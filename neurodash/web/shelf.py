@@ -19,6 +19,7 @@ from django.shortcuts import render
 from neurodash import library as core
 from neurodash.errors import DataError, Problem
 from neurodash.evidence import Verdict, failing, judge_brief
+from neurodash.evidence.reanalysis import Reanalysis, reanalyses
 from neurodash.library import Brief, Library
 
 
@@ -32,6 +33,7 @@ class Shelf:
     problems: tuple[Problem, ...] = ()
     stamp: int = 0
     _verdicts: dict[tuple[str, str, str], tuple[Verdict, ...]] = field(default_factory=dict)
+    _analyses: dict[tuple[str, str], tuple[Reanalysis, ...]] = field(default_factory=dict)
 
     def current(self) -> Library:
         """The library, read anew in an editor's server if a file changed. Raises DataError if there is no sound one."""
@@ -41,6 +43,7 @@ class Shelf:
                 self.library = core.load(self.folders, blanks_allowed=self.watch)
                 self.problems = self.library.blanks
                 self._verdicts.clear()
+                self._analyses.clear()
             except DataError as error:
                 if self.library is None and not self.watch:
                     raise
@@ -57,6 +60,15 @@ class Shelf:
                 self._verdicts.clear()
             self._verdicts[key] = judge_brief(brief, library, day)
         return self._verdicts[key]
+
+    def analyses(self) -> tuple[Reanalysis, ...]:
+        """Every question our own analysis has trials for."""
+        library, day = self.current(), settings.CONFIG.today()
+        key = (library.version, day.isoformat())
+        if key not in self._analyses:
+            self._analyses.clear()
+            self._analyses[key] = tuple(reanalyses(library, day))
+        return self._analyses[key]
 
     def version(self) -> str:
         """Changes whenever a page could: the library, its problems, the day."""

@@ -80,7 +80,7 @@ def test_the_check_and_the_site_run_from_an_empty_environment(installed: Path) -
                 break
             except OSError:
                 time.sleep(0.1)
-        assert b"6 of 7" in page, (installed / "log").read_text()
+        assert b"7 of 8" in page, (installed / "log").read_text()
     finally:
         running.terminate()
         running.wait(10)

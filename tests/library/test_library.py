@@ -77,6 +77,7 @@ def test_no_published_finding_of_ours_is_unsupported(ours: library.Library) -> N
         "dual-task-mobility": "supported",
         "stepping": "supported",
         "gait-speed": "supported",
+        "exergames": "supported",
         "strength": "supported",
         "walking-speed": "supported",
         "functional-mobility": "supported",

@@ -98,9 +98,9 @@ def test_nothing_is_loaded_from_another_site(path: str, answer) -> None:
 def test_the_brief_reads_in_full_without_a_script(answer) -> None:
     words = text_of(answer("/ms/balance-training/")[2])
     for part in (
-        "6 of 7 findings hold", "against 6 systematic reviews", "Lapses on", "Clinician’s note", "Clinic action plan",
+        "7 of 8 findings hold", "against 9 systematic reviews", "Lapses on", "Clinician’s note", "Clinic action plan",
         "Static", "Dual-task", "Assess", "Monitor", "Common mistakes", "Instead:", "Will I walk faster?", "Dosing by EDSS band",
-        "7.0 to 8.5", "Special populations", "SMD 0.41 (95 % CI 0.22 to 0.59)", "Evidence to December 2022",
+        "7.0 to 8.5", "Special populations", "SMD 0.41 (95 % CI 0.22 to 0.59)", "Evidence to March 2024",
         "Checked on 21 November 2026",
     ):  # fmt: skip
         assert part in words, part
@@ -125,7 +125,7 @@ def test_the_csv_holds_every_matched_row_with_its_vote(answer) -> None:
     assert status == 200
     assert "attachment" in headers["Content-Disposition"]
     rows = list(csv.DictReader(io.StringIO(body.decode())))
-    assert {row["finding"] for row in rows} == {"balance-scores", "session-length", "weekly-minutes"}
+    assert {row["finding"] for row in rows} == {"balance-scores", "session-length", "weekly-minutes", "exergames"}
     cited = next(row for row in rows if row["result_id"] == "corrini2023-balance")
     assert (cited["vote"], cited["estimate"], cited["ci_low"], cited["cited"]) == ("agrees", "0.41", "0.22", "yes")
     assert {"agrees", "not counted"} <= {row["vote"] for row in rows}

@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from neurodash import wording
 from neurodash.evidence import Judged, Verdict
+from neurodash.evidence.reanalysis import Reanalysis
 from neurodash.evidence.verdict import HOLDS
 from neurodash.library import Brief, Library, Result, Section
 from neurodash.pictures import charts
@@ -74,6 +75,15 @@ def _told(word: str, n: int) -> str:
 
 
 @dataclass(frozen=True)
+class OwnVoice:
+    """What our own analysis of trials says to a finding, where enough trials can be used."""
+
+    voice: str
+    told: str
+    url: str
+
+
+@dataclass(frozen=True)
 class ShownFinding:
     """A finding with everything a page shows of it."""
 
@@ -85,6 +95,7 @@ class ShownFinding:
     evidence_name: str
     reviews_told: str
     checked_told: str
+    own: tuple[OwnVoice, ...]
 
     @property
     def finding(self) -> Any:
@@ -106,7 +117,9 @@ class ShownFinding:
         return [row for row in self.verdict.rows if row not in self.counted]
 
 
-def shown_finding(brief: Brief, verdict: Verdict, library: Library, references: References) -> ShownFinding:
+def shown_finding(
+    brief: Brief, verdict: Verdict, library: Library, references: References, analyses: Sequence[Reanalysis]
+) -> ShownFinding:
     outcome = library.vocabulary.outcomes[verdict.finding.claim.outcome]
     strip = charts.strip(verdict, outcome.higher_is_better)
     return ShownFinding(
@@ -118,6 +131,23 @@ def shown_finding(brief: Brief, verdict: Verdict, library: Library, references: 
         evidence_name=outcome.label,
         reviews_told=_reviews_told(verdict),
         checked_told=_checked_told(verdict, library),
+        own=_own_voices(verdict, analyses),
+    )
+
+
+def _own_voices(verdict: Verdict, analyses: Sequence[Reanalysis]) -> tuple[OwnVoice, ...]:
+    claim = verdict.finding.claim
+    if claim.says in ("narrative", "more_with_dose"):
+        return ()
+    return tuple(
+        OwnVoice(
+            voice=found.says_to(claim)[0],
+            told=f"{wording.count(found.k, 'trial')}, {wording.inside(wording.COMPARISONS[found.comparison])}: g {wording.decimal(found.pooled.estimate)} "
+            f"({wording.decimal(found.pooled.ci_low)} to {wording.decimal(found.pooled.ci_high)})",
+            url=f"/evidence/trials/{slug_of(found.intervention)}/{slug_of(found.outcome)}/#{found.comparison}",
+        )
+        for found in analyses
+        if found.outcome == claim.outcome and found.intervention in claim.intervention and found.pooled
     )
 
 
@@ -155,7 +185,9 @@ class Part:
     instead: SafeString | None = None
 
 
-def brief_page(brief: Brief, verdicts: Sequence[Verdict], library: Library, others: Sequence[Brief]) -> dict[str, Any]:
+def brief_page(
+    brief: Brief, verdicts: Sequence[Verdict], library: Library, others: Sequence[Brief], analyses: Sequence[Reanalysis]
+) -> dict[str, Any]:
     """Everything templates/brief.html shows."""
     references = References(library, f"{brief.condition}/{brief.slug}")
 
@@ -167,7 +199,7 @@ def brief_page(brief: Brief, verdicts: Sequence[Verdict], library: Library, othe
 
     # In reading order, so that the sources are numbered as they are met.
     summary = references.html(brief.summary, inline=True)
-    findings = [shown_finding(brief, verdict, library, references) for verdict in verdicts]
+    findings = [shown_finding(brief, verdict, library, references, analyses) for verdict in verdicts]
     caption = references.html(brief.picture.caption, inline=True)
     page = {
         "brief": brief,
@@ -304,10 +336,10 @@ def csv_row(line: Line) -> list[str]:
         "reason": line.judged.reason,
         "cited": "yes" if line.judged.cited else "no",
     }
-    return [_safe_cell(own.get(name, getattr(line.result, name, None))) for name in CSV_COLUMNS]
+    return [safe_cell(own.get(name, getattr(line.result, name, None))) for name in CSV_COLUMNS]
 
 
-def _safe_cell(value: object) -> str:
+def safe_cell(value: object) -> str:
     """A text that a spreadsheet would run as a formula is led by a quote; numbers stay numbers."""
     text = "" if value is None else str(value)
     is_text = isinstance(value, str)

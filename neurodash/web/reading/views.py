@@ -17,8 +17,11 @@ from django.views.decorators.http import require_safe
 from neurodash import wording
 from neurodash.errors import DataError
 from neurodash.evidence import verdict as rules
-from neurodash.library import Brief
+from neurodash.evidence.reanalysis import Reanalysis, of_question
+from neurodash.evidence.retractions import touched
+from neurodash.library import Brief, Result
 from neurodash.library.loading import IMAGE_TYPES
+from neurodash.web.reading import analyses as own
 from neurodash.web.reading import pages
 from neurodash.web.reading.marks import References
 from neurodash.web.ready import MARK, ready
@@ -56,7 +59,7 @@ def condition(request: HttpRequest, code: str) -> HttpResponse:
 def brief(request: HttpRequest, code: str, slug: str) -> HttpResponse:
     found = _brief(code, slug)
     library = shelf().current()
-    page = pages.brief_page(found, shelf().verdicts(found), library, shelf().briefs(code))
+    page = pages.brief_page(found, shelf().verdicts(found), library, shelf().briefs(code), shelf().analyses())
     return render(request, "brief.html", {**page, "linked_data": _linked_data(found, request)})
 
 
@@ -77,7 +80,7 @@ def evidence(request: HttpRequest, code: str, slug: str, outcome: str) -> HttpRe
         shown = pages.chosen(every, wish["vote"], wish["words"], wish["sort"])
         tables.append(
             {
-                "shown": pages.shown_finding(found, verdict, library, references),
+                "shown": pages.shown_finding(found, verdict, library, references, shelf().analyses()),
                 "lines": shown,
                 "total": len(every),
             }
@@ -96,10 +99,38 @@ def evidence(request: HttpRequest, code: str, slug: str, outcome: str) -> HttpRe
             "pages": pages.evidence_pages(found, library),
             "csv_url": f"/{code}/{slug}/evidence/{outcome}.csv",
             "references": references,
+            "own": _own(found, verdicts[0].finding.claim.outcome),
+            "related": _related(
+                [
+                    f
+                    for f in shelf().analyses()
+                    if f.outcome == verdicts[0].finding.claim.outcome and f.intervention not in _classes(found)
+                ]
+            ),
         },
     )
     response.headers[MARK] = "plain"
     return response
+
+
+def _classes(brief: Brief) -> set[str]:
+    """The kinds of training a brief's findings speak of."""
+    return {code for finding in brief.findings for code in finding.claim.intervention}
+
+
+def _own(brief: Brief, outcome: str) -> list[dict[str, Any]]:
+    """Our own analyses that belong to a brief's findings on an outcome, by kind of training."""
+    library = shelf().current()
+    classes = dict.fromkeys(c for f in brief.findings if f.claim.outcome == outcome for c in f.claim.intervention)
+    return [
+        {
+            "name": library.vocabulary.interventions[code].label,
+            "url": own.url(found[0]),
+            "shown": [own.shown(each, each, library, _judged()) for each in found],
+        }
+        for code in classes
+        if (found := [f for f in shelf().analyses() if (f.intervention, f.outcome) == (code, outcome)])
+    ]
 
 
 @require_safe
@@ -147,6 +178,7 @@ def result(request: HttpRequest, result_id: str) -> HttpResponse:
     judged = [(b, shelf().verdicts(b)) for code in library.conditions for b in shelf().briefs(code)]
     siblings = [row for row in library.reviews[found.review_id] if row.result_id != result_id]
     context = {
+        "notices": _notices(found),
         "result": found,
         "uses": pages.uses(found, judged),
         "siblings": siblings,
@@ -159,6 +191,171 @@ def result(request: HttpRequest, result_id: str) -> HttpResponse:
         "condition": library.conditions.get(found.condition),
     }
     return render(request, "result.html", context)
+
+
+def _notices(found: Result) -> list[dict[str, Any]]:
+    """Notices by the day about the review a result is from."""
+    library, day = shelf().current(), settings.CONFIG.today()
+    dois = {r.doi.casefold() for r in library.reviews[found.review_id] if r.doi}
+    return [
+        {"word": wording.NOTICES[n.kind], "date": n.date, "source": n.source, "leaves_out": n.kind == "retraction"}
+        for n in library.retractions
+        if n.doi.casefold() in dois and n.date <= day
+    ]
+
+
+@require_safe
+@ready
+def analyses(request: HttpRequest) -> HttpResponse:
+    """Every question our own analysis has trials for, by outcome."""
+    library = shelf().current()
+    groups: dict[str, dict[str, list[Reanalysis]]] = {}
+    for found in shelf().analyses():
+        groups.setdefault(found.outcome, {}).setdefault(found.intervention, []).append(found)
+    outcomes = [
+        {
+            "name": library.vocabulary.outcomes[outcome].label,
+            "questions": [
+                {
+                    "name": library.vocabulary.interventions[intervention].label,
+                    "url": own.url(found[0]),
+                    "parts": [
+                        {
+                            "heading": wording.COMPARISONS[f.comparison],
+                            "told": own.told(f, library.vocabulary.interventions[intervention].label),
+                            "pooled": f.pooled is not None,
+                        }
+                        for f in found
+                    ],
+                }
+                for intervention, found in by_class.items()
+            ],
+        }
+        for outcome, by_class in sorted(groups.items())
+    ]
+    pooled = sum(f.pooled is not None for f in shelf().analyses())
+    return render(
+        request,
+        "analyses.html",
+        {
+            "outcomes": outcomes,
+            "trials": len({t.people for t in library.trials.values()}),
+            "rows": len(library.trials),
+            "pooled": pooled,
+            "questions": len(shelf().analyses()),
+        },
+    )
+
+
+@require_safe
+@ready
+def analysis(request: HttpRequest, intervention: str, outcome: str) -> HttpResponse:
+    """One question. `?out=` takes trials out, any number of them: what if they fall?"""
+    whole = _questions(intervention, outcome)
+    library, day = shelf().current(), settings.CONFIG.today()
+    wanted = frozenset(request.GET.getlist("out"))
+    shown = []
+    for found in whole:
+        fallen = wanted & {u.row.trial_id for u in found.usable}
+        now = (
+            of_question(library, found.intervention, found.outcome, found.comparison, day, fallen) if fallen else found
+        )
+        shown.append(own.shown(found, now, library, _judged()))
+    first = whole[0]
+    others = [f for f in shelf().analyses() if f.outcome == first.outcome and f.intervention != first.intervention]
+    response = render(
+        request,
+        "analysis.html",
+        {
+            "shown": shown,
+            "fallen": sum(len(s.fallen) for s in shown),
+            "intervention": library.vocabulary.interventions[first.intervention].label,
+            "outcome": library.vocabulary.outcomes[first.outcome],
+            "measures": library.vocabulary.outcomes[first.outcome].measures,
+            "settings": own.SETTINGS,
+            "csv_url": own.url(first)[:-1] + ".csv",
+            "related": _related(others),
+        },
+    )
+    response.headers[MARK] = "plain"
+    return response
+
+
+@require_safe
+@ready
+def analysis_csv(request: HttpRequest, intervention: str, outcome: str) -> HttpResponse:
+    whole = _questions(intervention, outcome)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(own.CSV_COLUMNS)
+    for found in whole:
+        for row in own.csv_rows(found):
+            writer.writerow(
+                [pages.safe_cell(row[name]) if name not in ("yi", "vi") else row[name] for name in own.CSV_COLUMNS]
+            )
+    response = HttpResponse(text.getvalue(), content_type="text/csv; charset=utf-8")
+    response.headers["Content-Disposition"] = f'attachment; filename="trials-{intervention}-{outcome}.csv"'
+    return response
+
+
+def _questions(intervention: str, outcome: str) -> list[Reanalysis]:
+    found = [
+        f
+        for f in shelf().analyses()
+        if (pages.slug_of(f.intervention), pages.slug_of(f.outcome)) == (intervention, outcome)
+    ]
+    if not found:
+        raise Http404
+    return found
+
+
+def _judged() -> list[tuple[str, tuple[Any, ...]]]:
+    library = shelf().current()
+    return [(f"/{code}/{b.slug}/", shelf().verdicts(b)) for code in library.conditions for b in shelf().briefs(code)]
+
+
+def _related(found: list[Reanalysis]) -> list[dict[str, Any]]:
+    """Other training with the same outcome, those with something pooled first."""
+    library = shelf().current()
+    names: dict[str, list[Reanalysis]] = {}
+    for each in found:
+        names.setdefault(each.intervention, []).append(each)
+    listed = [
+        {
+            "name": library.vocabulary.interventions[code].label,
+            "url": own.url(parts[0]),
+            "k": max(p.k for p in parts),
+        }
+        for code, parts in names.items()
+    ]
+    return sorted(listed, key=lambda item: (-item["k"], item["name"]))
+
+
+@require_safe
+@ready
+def retractions(request: HttpRequest) -> HttpResponse:
+    """Every notice, and what rests on the paper it is about."""
+    library = shelf().current()
+    notices = []
+    for each in touched(library, settings.CONFIG.today()):
+        briefs = {b.slug: b for b in library.briefs.values()}
+        notices.append(
+            {
+                "notice": each.notice,
+                "word": wording.NOTICES[each.notice.kind],
+                "results": each.results,
+                "trials": each.trials,
+                "findings": [
+                    {
+                        "brief": briefs[slug],
+                        "finding": next(f for f in briefs[slug].findings if f.id == name),
+                        "how": how,
+                    }
+                    for slug, name, how in each.findings
+                ],
+            }
+        )
+    return render(request, "retractions.html", {"notices": notices})
 
 
 @require_safe
@@ -257,6 +454,8 @@ def public_paths() -> list[str]:
     """Every page of the free library, in a stable order: for the sitemap and the export."""
     library = shelf().current()
     found = ["/", "/evidence/", "/how-checking-works/", "/about/", "/accessibility/", "/privacy/"]
+    found += ["/evidence/retractions/", "/evidence/trials/"]
+    found += list(dict.fromkeys(own.url(f) for f in shelf().analyses()))
     found += [f"/sources/{table}/" for table in SOURCES]
     for code in library.conditions:
         found.append(f"/{code}/")

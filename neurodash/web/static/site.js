@@ -91,3 +91,32 @@ for (const form of document.querySelectorAll("form[data-filter]")) {
     }
   });
 }
+
+// What if a trial falls? The same form works without this script; here the answer comes into the page.
+for (const form of document.querySelectorAll("form[data-what-if]")) {
+  let asked = 0;
+  const ask = async (focus) => {
+    const mine = ++asked;
+    const query = new URLSearchParams(new FormData(form)).toString();
+    const address = form.getAttribute("action") + (query ? `?${query}` : "");
+    const part = form.querySelector("[data-changes]");
+    part.setAttribute("aria-busy", "true");
+    try {
+      const answer = await fetch(address);
+      if (!answer.ok) throw new Error(answer.status);
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      if (mine !== asked) return;
+      const opened = [...part.querySelectorAll("details")].map((each) => each.open);
+      part.replaceChildren(...page.querySelector("[data-changes]").childNodes);
+      [...part.querySelectorAll("details")].forEach((each, i) => { each.open = opened[i] ?? each.open; });
+      history.replaceState(null, "", address);
+      form.querySelector(`input[value="${CSS.escape(focus)}"]`)?.focus({ preventScroll: true });
+    } catch {
+      if (mine === asked) form.submit();
+    } finally {
+      if (mine === asked) part.removeAttribute("aria-busy");
+    }
+  };
+  form.addEventListener("change", (event) => { if (event.target.name === "out") ask(event.target.value); });
+  form.addEventListener("submit", (event) => { event.preventDefault(); ask(""); });
+}
