@@ -68,7 +68,9 @@ def _write(made: Path, site: config.Config) -> int:
     if site.url:  # a feed and a sitemap need whole addresses
         paths += ["/feed.xml", "/sitemap.xml"]
     paths += [
-        path[:-1] + ".csv" for path in views.public_paths() if re.fullmatch(r"/[^/]+/[^/]+/evidence/[^/]+/", path)
+        path[:-1] + ".csv"
+        for path in views.public_paths()
+        if re.fullmatch(r"/[^/]+/[^/]+/evidence/[^/]+/|/evidence/trials/[^/]+/[^/]+/", path)
     ]
     paths += list(assets.by_path()) + [f"/content/{name}" for name in shelf().current().images]
     for path in paths:

@@ -8,6 +8,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -33,6 +34,10 @@ KINDS = {
     "brief with an infographic": "/ms/resistance-training/",
     "evidence": "/ms/balance-training/evidence/balance/",
     "all evidence": "/evidence/",
+    "our own analyses": "/evidence/trials/",
+    "our own analysis": "/evidence/trials/exergame-vr/balance/",
+    "what if a trial falls": "/evidence/trials/exergame-vr/mobility/?out=nilsagard2013",
+    "retractions": "/evidence/retractions/",
     "result": "/evidence/corrini2023-balance/",
     "result in doubt": "/evidence/alashram2025-bbs/",
     "guidelines": "/sources/guidelines/",
@@ -264,3 +269,70 @@ def test_on_paper_the_brief_is_whole_and_the_navigation_is_gone(visit: Callable[
     page.emulate_media(media="screen")
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     expect(page.locator(".sources li").first).to_be_hidden()
+
+
+WHAT_IF = "/evidence/trials/exergame-vr/balance/"
+
+
+def active(page: Page) -> Any:
+    return page.get_by_role("region", name="Against another kind of training", exact=True)
+
+
+def test_a_trial_that_falls_changes_the_result_the_picture_and_the_finding_at_once(visit: Callable[..., Page]) -> None:
+    page = visit(WHAT_IF)
+    part = active(page)
+    expect(part).to_contain_text("0.50 (0.14 to 0.86)")
+    expect(part).to_contain_text("would turn whether chance is excluded: Brichetto 2013")
+    box = part.get_by_role("checkbox", name="Take out Brichetto 2013")
+    box.check()
+    expect(page.get_by_role("status").filter(has_text="1 trial taken out")).to_be_visible()
+    part = active(page)
+    expect(part.locator(".own-result")).to_contain_text("Pooled over 6 trials, no clear difference")
+    expect(part.locator(".before")).to_contain_text("0.50 (0.14 to 0.86)")
+    expect(part).to_contain_text("Turned by the trials you took out.")
+    expect(part.locator("svg.forest.wide .fallen")).to_have_count(1)
+    expect(part.get_by_role("checkbox", name="Take out Brichetto 2013")).to_be_focused()
+    assert page.url.endswith("?out=brichetto2013")
+    page.reload()
+    expect(active(page).get_by_role("checkbox", name="Take out Brichetto 2013")).to_be_checked()
+    page.get_by_role("link", name="Put all back").first.click()
+    expect(active(page)).to_contain_text("Pooled over 7 trials")
+
+
+def test_what_if_works_without_a_script_too(visit: Callable[..., Page]) -> None:
+    page = visit(WHAT_IF, java_script_enabled=False)
+    part = active(page)
+    part.get_by_role("checkbox", name="Take out Brichetto 2013").check()
+    part.get_by_role("checkbox", name="Take out Peruzzi 2017").check()
+    part.get_by_role("button", name="Compute again").click()
+    expect(page.get_by_text("2 trials taken out.")).to_be_visible()
+    expect(active(page).locator(".own-result")).to_contain_text("Pooled over 5 trials")
+
+
+def test_what_if_works_by_keyboard_alone(visit: Callable[..., Page]) -> None:
+    page = visit(WHAT_IF)
+    box = active(page).get_by_role("checkbox", name="Take out Kalron 2016")
+    box.focus()
+    page.keyboard.press("Space")
+    expect(active(page).locator(".own-result")).to_contain_text("Pooled over 6 trials")
+    expect(active(page).get_by_role("checkbox", name="Take out Kalron 2016")).to_be_focused()
+
+
+def test_on_a_phone_the_forest_is_drawn_for_its_width(visit: Callable[..., Page]) -> None:
+    page = visit(WHAT_IF, width=390)
+    drawn = active(page).locator("svg.forest.narrow").first
+    expect(drawn).to_be_visible()
+    expect(active(page).locator("svg.forest.wide").first).to_be_hidden()
+    label = drawn.locator("text").first.bounding_box()
+    assert label is not None and label["height"] >= 12, "a label on a phone must be readable"
+
+
+def test_on_paper_the_analysis_is_black_on_white_and_keeps_its_table(visit: Callable[..., Page]) -> None:
+    page = visit(WHAT_IF, color_scheme="dark")
+    page.emulate_media(media="print")
+    colours = page.evaluate(
+        "() => [...document.querySelectorAll('svg.forest.wide .mark, svg.forest.wide text')].map((e) => getComputedStyle(e).fill)"
+    )
+    assert set(colours) <= {"rgb(0, 0, 0)", "rgb(34, 34, 34)", "rgb(255, 255, 255)"}
+    expect(page.get_by_role("button", name="Compute again").first).to_be_hidden()
+    expect(active(page).get_by_role("table")).to_be_visible()
