@@ -92,6 +92,11 @@ class Reanalysis:
         return len(self.used)
 
     @property
+    def people(self) -> int:
+        """How many groups of people the table has for the question, usable or not."""
+        return len({*(u.row.people for u in self.usable), *(x.row.people for x in self.left_out)})
+
+    @property
     def enough(self) -> bool:
         return self.k >= FEW_TRIALS
 

@@ -133,22 +133,48 @@ def shown(
     )  # fmt: skip
 
 
+def card(found: Reanalysis, library: Library) -> dict[str, str]:
+    """A pooled question in the list of all."""
+    intervention = library.vocabulary.interventions[found.intervention].label
+    return {
+        "url": f"{url(found)}#{found.comparison}",
+        "title": f"{intervention}: {wording.inside(library.vocabulary.outcomes[found.outcome].label)}",
+        "heading": wording.COMPARISONS[found.comparison],
+        "told": told(found, intervention),
+    }
+
+
+def counts(found: Sequence[Reanalysis], library: Library) -> list[dict[str, Any]]:
+    """Questions that nothing is pooled for: how many groups of people there are, and how many can be used."""
+    rows = sorted(found, key=lambda f: (library.vocabulary.outcomes[f.outcome].label, f.intervention, f.comparison))
+    return [
+        {
+            "url": f"{url(f)}#{f.comparison}",
+            "outcome": library.vocabulary.outcomes[f.outcome].label,
+            "intervention": library.vocabulary.interventions[f.intervention].label,
+            "against": wording.inside(wording.COMPARISONS[f.comparison].removeprefix("Against ")),
+            "k": f.k,
+            "of": f.people,
+        }
+        for f in rows
+    ]
+
+
 def told(found: Reanalysis, intervention: str) -> str:
     """The result in a sentence for a clinician."""
     pooled = found.pooled
     known = wording.count(found.k, "trial")
     if pooled is None:
-        people = len({*(u.row.people for u in found.usable), *(x.row.people for x in found.left_out)})
         return (
-            f"{found.k} of {wording.count(people, 'trial')} can be used, fewer than {wording.number_word(FEW_TRIALS)}: "
+            f"{found.k} of {wording.count(found.people, 'trial')} can be used, fewer than {wording.number_word(FEW_TRIALS)}: "
             "nothing is pooled."
         )
     clear = pooled.ci_low > 0 or pooled.ci_high < 0
-    size = size_class(Fraction(pooled.estimate))
+    size = size_class(Fraction(f"{pooled.estimate:.2f}"))  # of the number as printed
     if clear:
         what = f"{wording.inside(intervention)} did {'better' if pooled.estimate > 0 else 'worse'} than the comparison, by a {size} amount"
     else:
-        what = "no clear difference: chance is not excluded"
+        what = "no clear difference (chance is not excluded)"
     interval = f"{_told(pooled.estimate, pooled.ci_low, pooled.ci_high)}"
     return (
         f"Pooled over {known}, {what}: g {interval}. In a new trial an effect between {wording.decimal(pooled.pi_low)} and "

@@ -207,42 +207,18 @@ def _notices(found: Result) -> list[dict[str, Any]]:
 @require_safe
 @ready
 def analyses(request: HttpRequest) -> HttpResponse:
-    """Every question our own analysis has trials for, by outcome."""
+    """Every question our own analysis has trials for: the pooled ones first, then what is missing elsewhere."""
     library = shelf().current()
-    groups: dict[str, dict[str, list[Reanalysis]]] = {}
-    for found in shelf().analyses():
-        groups.setdefault(found.outcome, {}).setdefault(found.intervention, []).append(found)
-    outcomes = [
-        {
-            "name": library.vocabulary.outcomes[outcome].label,
-            "questions": [
-                {
-                    "name": library.vocabulary.interventions[intervention].label,
-                    "url": own.url(found[0]),
-                    "parts": [
-                        {
-                            "heading": wording.COMPARISONS[f.comparison],
-                            "told": own.told(f, library.vocabulary.interventions[intervention].label),
-                            "pooled": f.pooled is not None,
-                        }
-                        for f in found
-                    ],
-                }
-                for intervention, found in by_class.items()
-            ],
-        }
-        for outcome, by_class in sorted(groups.items())
-    ]
-    pooled = sum(f.pooled is not None for f in shelf().analyses())
+    questions = shelf().analyses()
     return render(
         request,
         "analyses.html",
         {
-            "outcomes": outcomes,
-            "trials": len({t.people for t in library.trials.values()}),
+            "pooled": [own.card(found, library) for found in questions if found.pooled],
+            "others": own.counts([found for found in questions if not found.pooled], library),
+            "questions": len(questions),
             "rows": len(library.trials),
-            "pooled": pooled,
-            "questions": len(shelf().analyses()),
+            "people": len({row.people for row in library.trials.values()}),
         },
     )
 
