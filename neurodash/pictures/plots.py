@@ -200,41 +200,71 @@ def _svg(kind: str, width: float, height: float, title: str, description: str, b
 # Funnel and dose
 
 
-def funnel(pooled: Pooled, axis: Axis, title: str, description: str) -> str:
+@dataclass(frozen=True)
+class _Field:
+    """The frame of a scatter of points: what the ends of both axes mean, and where they lie in the drawing."""
+
+    x_low: float
+    x_high: float
+    y_bottom: float
+    y_top: float
+    narrow: bool
+
+    @property
+    def width(self) -> int:
+        return NARROW if self.narrow else WIDE
+
+    @property
+    def right(self) -> float:
+        return self.width - 14
+
+    left, top, bottom, height = 44, 22, 290, 346
+
+    def x(self, value: float) -> float:
+        return self.left + (value - self.x_low) / (self.x_high - self.x_low) * (self.right - self.left)
+
+    def y(self, value: float) -> float:
+        return self.bottom - (value - self.y_bottom) / (self.y_top - self.y_bottom) * (self.bottom - self.top)
+
+    def frame(self, across: Axis, up: Axis) -> str:
+        """Both axes with their ticks and names."""
+        rule = f'<path class="rule" d="M{self.left} {self.top} V{self.bottom} H{self.right}"/>'
+        ticks = "".join(
+            f'<path class="rule" d="M{self.x(at):.1f} {self.bottom} v5"/>'
+            f'<text class="small middle" x="{self.x(at):.1f}" y="{self.bottom + 19}">{told}</text>'
+            for at, told in _ticks(self.x_low, self.x_high, across)
+        )
+        marks = "".join(
+            f'<text class="small end" x="{self.left - 6}" y="{self.y(at) + 4:.1f}">{told}</text>'
+            for at, told in _ticks(min(self.y_bottom, self.y_top), max(self.y_bottom, self.y_top), up)
+        )
+        names = (
+            f'<text class="small middle" x="{(self.left + self.right) / 2:.1f}" y="{self.bottom + 44}">{escape(across.name)}</text>'
+            f'<text class="small" x="2" y="{self.top - 9}">{escape(up.name)}</text>'
+        )
+        return rule + ticks + marks + names
+
+
+def funnel(pooled: Pooled, axis: Axis, title: str, description: str, narrow: bool = False) -> str:
     """Effects against their standard errors, the most precise on top, with the 95 % region around the pooled effect."""
-    width, height, left, right, top, bottom = WIDE, 380, 60, WIDE - 20, 14, 320
     se = np.sqrt(pooled.vi)
     worst = float(se.max()) * 1.08
     reach = float(quantile(95)) * worst
-    low = min(float(pooled.yi.min()), pooled.estimate - reach)
-    high = max(float(pooled.yi.max()), pooled.estimate + reach)
+    low, high = (
+        min(float(pooled.yi.min()), pooled.estimate - reach),
+        max(float(pooled.yi.max()), pooled.estimate + reach),
+    )
     pad = 0.04 * (high - low)
-    low, high = low - pad, high + pad
-
-    def x(value: float) -> float:
-        return left + (value - low) / (high - low) * (right - left)
-
-    def y(value: float) -> float:
-        return top + value / worst * (bottom - top)
-
-    region = f'<path class="band" d="M{x(pooled.estimate):.1f} {y(0):.1f} L{x(pooled.estimate - reach):.1f} {y(worst):.1f} H{x(pooled.estimate + reach):.1f} z"/>'
-    middle = f'<path class="zero" d="M{x(pooled.estimate):.1f} {top} V{bottom}"/>'
-    frame = f'<path class="rule" d="M{left} {top} V{bottom} H{right}"/>'
+    field = _Field(low - pad, high + pad, worst, 0.0, narrow)
+    tip, left, right = (field.x(pooled.estimate + shift) for shift in (0, -reach, reach))
+    region = f'<path class="band" d="M{tip:.1f} {field.top} L{left:.1f} {field.bottom} H{right:.1f} z"/>'
+    middle = f'<path class="zero" d="M{tip:.1f} {field.top} V{field.bottom}"/>'
     points = "".join(
-        f'<circle class="mark" cx="{x(float(yi)):.1f}" cy="{y(float(s)):.1f}" r="4.5"><title>{escape(label)}</title></circle>'
+        f'<circle class="mark" cx="{field.x(float(yi)):.1f}" cy="{field.y(float(s)):.1f}" r="4.5"><title>{escape(label)}</title></circle>'
         for yi, s, label in zip(pooled.yi, se, pooled.labels, strict=True)
     )
-    ticks = "".join(
-        f'<path class="rule" d="M{x(at):.1f} {bottom} v5"/><text class="small middle" x="{x(at):.1f}" y="{bottom + 19}">{told}</text>'
-        for at, told in _ticks(low, high, axis)
-    )
-    marks = "".join(
-        f'<text class="small end" x="{left - 6}" y="{y(at) + 4:.1f}">{told}</text>'
-        for at, told in _ticks(0, worst, Axis(""))
-        if at <= worst
-    )
-    names = f'<text class="small middle" x="{(left + right) / 2}" y="{bottom + 44}">{escape(axis.name)}</text><text class="small" x="4" y="{top + 2}">SE</text>'
-    return _svg("funnel", width, height, title, description, region + middle + frame + points + ticks + marks + names)
+    body = region + middle + points + field.frame(axis, Axis("standard error"))
+    return _svg(f"funnel {'narrow' if narrow else 'wide'}", field.width, field.height, title, description, body)
 
 
 @dataclass(frozen=True)
@@ -247,39 +277,20 @@ class Dose:
     weight: float
 
 
-def dose(points: Sequence[Dose], axis: Axis, title: str, description: str) -> str:
+def dose(points: Sequence[Dose], axis: Axis, title: str, description: str, narrow: bool = False) -> str:
     """Weekly minutes against effect; circles by weight. No line: it would say more than a handful of trials can."""
-    width, height, left, right, top, bottom = WIDE, 340, 60, WIDE - 20, 14, 280
-    most = max(p.minutes for p in points) * 1.15
     effects = [p.effect for p in points]
     low, high = min(0.0, *effects), max(0.0, *effects)
     pad = 0.12 * ((high - low) or 1.0)
-    low, high = low - pad, high + pad
-
-    def x(value: float) -> float:
-        return left + value / most * (right - left)
-
-    def y(value: float) -> float:
-        return bottom - (value - low) / (high - low) * (bottom - top)
-
-    frame = (
-        f'<path class="rule" d="M{left} {top} V{bottom} H{right}"/><path class="zero" d="M{left} {y(0):.1f} H{right}"/>'
-    )
+    field = _Field(0.0, max(p.minutes for p in points) * (1.5 if narrow else 1.2), low - pad, high + pad, narrow)
+    zero = f'<path class="zero" d="M{field.left} {field.y(0):.1f} H{field.right}"/>'
     circles = "".join(
-        f'<circle class="mark hollow" cx="{x(p.minutes):.1f}" cy="{y(p.effect):.1f}" r="{4 + math.sqrt(p.weight):.1f}"/>'
-        f'<text class="small" x="{x(p.minutes) + 8 + math.sqrt(p.weight):.1f}" y="{y(p.effect) + 4:.1f}">{escape(_short(p.label, 24))}</text>'
+        f'<circle class="mark hollow" cx="{field.x(p.minutes):.1f}" cy="{field.y(p.effect):.1f}" r="{4 + math.sqrt(p.weight):.1f}"/>'
+        f'<text class="small" x="{field.x(p.minutes) + 8 + math.sqrt(p.weight):.1f}" y="{field.y(p.effect) + 4:.1f}">{escape(_short(p.label, 18 if narrow else 24))}</text>'
         for p in points
     )
-    ticks = "".join(
-        f'<path class="rule" d="M{x(at):.1f} {bottom} v5"/><text class="small middle" x="{x(at):.1f}" y="{bottom + 19}">{told}</text>'
-        for at, told in _ticks(0, most, Axis(""))
-    )
-    marks = "".join(
-        f'<text class="small end" x="{left - 6}" y="{y(at) + 4:.1f}">{told}</text>'
-        for at, told in _ticks(low, high, axis)
-    )
-    names = f'<text class="small middle" x="{(left + right) / 2}" y="{bottom + 44}">minutes a week</text><text class="small" x="4" y="{top + 2}">g</text>'
-    return _svg("dose", width, height, title, description, frame + circles + ticks + marks + names)
+    body = zero + circles + field.frame(Axis("minutes a week"), Axis(axis.name, back=axis.back, ratio=axis.ratio))
+    return _svg(f"dose {'narrow' if narrow else 'wide'}", field.width, field.height, title, description, body)
 
 
 # A plot alone

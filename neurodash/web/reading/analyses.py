@@ -124,7 +124,7 @@ def shown(
         left_out=tuple(sorted(whole.left_out, key=lambda x: (x.row.trial_id, x.row.row_id))),
         turning=turning(now),
         leave_one_out=_leave_one_out(now, title),
-        funnel=_safe(plots.funnel(now.pooled, AXIS, f"Funnel of {title}", _funnel_told(now.pooled))) if now.has_funnel and now.pooled else mark_safe(""),
+        funnel=_funnel(now, title),
         bias=bias(now.effects) if now.has_funnel and now.effects else None,
         doses=_doses(now, title),
         doses_told=_doses_told(now),
@@ -289,6 +289,14 @@ def _leave_one_out(found: Reanalysis, title: str) -> SafeString:
     return _both_widths(rows, f"Leave-one-out of {title}", turning(found))
 
 
+def _funnel(found: Reanalysis, title: str) -> SafeString:
+    pooled = found.pooled
+    if pooled is None or not found.has_funnel:
+        return mark_safe("")
+    told = _funnel_told(pooled)
+    return _safe("".join(plots.funnel(pooled, AXIS, f"Funnel of {title}", told, narrow) for narrow in (False, True)))
+
+
 def _funnel_told(pooled: Pooled) -> str:
     return f"{wording.count(pooled.k, 'trial')} around the pooled effect of {wording.decimal(pooled.estimate)}; the table has every effect and weight."
 
@@ -302,7 +310,8 @@ def _doses(found: Reanalysis, title: str) -> SafeString:
         plots.Dose(_name(u), float(u.row.minutes_per_week or 0), u.yi, float(weights.get(u.row.trial_id, 10.0)))
         for u in points
     ]
-    return _safe(plots.dose(drawn, AXIS, f"Weekly minutes and effect: {title}", _doses_told(found)))
+    name, description = f"Weekly minutes and effect: {title}", _doses_told(found)
+    return _safe("".join(plots.dose(drawn, AXIS, name, description, narrow) for narrow in (False, True)))
 
 
 def _with_dose(found: Reanalysis) -> list[Used]:
