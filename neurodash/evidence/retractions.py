@@ -15,6 +15,7 @@ class Touched:
     notice: Retraction
     results: tuple[Result, ...]
     trials: tuple[Trial, ...]
+    mentions: tuple[str, ...]  # briefs whose text names it
     findings: tuple[tuple[str, str, str], ...]  # brief, finding, how: "cites", "counts" or "own analysis"
 
 
@@ -30,6 +31,16 @@ def touched(library: Library, on: dt.date) -> list[Touched]:
         trials = tuple(t for t in library.trials.values() if t.doi and t.doi.casefold() == doi)
         asked = {(t.intervention_class, t.outcome_domain) for t in trials}
         findings = []
+        mentions = [
+            slug
+            for slug, brief in sorted(library.briefs.items())
+            if any(
+                (m.kind == "review" and m.id in reviews)
+                or (m.kind == "result" and m.id in {r.result_id for r in results})
+                for prose in brief.prose
+                for m in prose.marks
+            )
+        ]
         for slug, brief in sorted(library.briefs.items()):
             for finding in brief.findings:
                 claim = finding.claim
@@ -39,5 +50,5 @@ def touched(library: Library, on: dt.date) -> list[Touched]:
                     findings.append((slug, finding.id, "counts"))
                 elif any((i, claim.outcome) in asked for i in claim.intervention):
                     findings.append((slug, finding.id, "own analysis"))
-        found.append(Touched(notice, results, trials, tuple(findings)))
+        found.append(Touched(notice, results, trials, tuple(mentions), tuple(findings)))
     return found

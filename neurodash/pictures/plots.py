@@ -282,14 +282,20 @@ def dose(points: Sequence[Dose], axis: Axis, title: str, description: str, narro
     effects = [p.effect for p in points]
     low, high = min(0.0, *effects), max(0.0, *effects)
     pad = 0.12 * ((high - low) or 1.0)
-    field = _Field(0.0, max(p.minutes for p in points) * (1.5 if narrow else 1.2), low - pad, high + pad, narrow)
+    field = _Field(0.0, max(p.minutes for p in points) * 1.2, low - pad, high + pad, narrow)
     zero = f'<path class="zero" d="M{field.left} {field.y(0):.1f} H{field.right}"/>'
     circles = "".join(
-        f'<circle class="mark hollow" cx="{field.x(p.minutes):.1f}" cy="{field.y(p.effect):.1f}" r="{4 + math.sqrt(p.weight):.1f}"/>'
-        f'<text class="small" x="{field.x(p.minutes) + 8 + math.sqrt(p.weight):.1f}" y="{field.y(p.effect) + 4:.1f}">{escape(_short(p.label, 18 if narrow else 24))}</text>'
+        f'<circle class="mark hollow" cx="{field.x(p.minutes):.1f}" cy="{field.y(p.effect):.1f}" r="{4 + math.sqrt(p.weight):.1f}"><title>{escape(p.label)}</title></circle>'
         for p in points
     )
-    body = zero + circles + field.frame(Axis("minutes a week"), Axis(axis.name, back=axis.back, ratio=axis.ratio))
+    labels = "".join(
+        f'<text class="small" x="{field.x(p.minutes) + 8 + math.sqrt(p.weight):.1f}" y="{field.y(p.effect) + 4:.1f}">{escape(_short(p.label, 24))}</text>'
+        for p in points
+        if not narrow  # no room beside the circles on a phone; the table has the names
+    )
+    body = (
+        zero + circles + labels + field.frame(Axis("minutes a week"), Axis(axis.name, back=axis.back, ratio=axis.ratio))
+    )
     return _svg(f"dose {'narrow' if narrow else 'wide'}", field.width, field.height, title, description, body)
 
 

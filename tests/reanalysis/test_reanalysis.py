@@ -254,6 +254,7 @@ def test_a_notice_lists_every_finding_that_rests_on_its_paper() -> None:
     library = dataclasses.replace(ours, retractions=notices)
     by_doi = {each.notice.doi: each for each in touched(library, ON)}
     assert ("balance-training", "balance-scores", "cites") in by_doi[str(cited.doi)].findings
+    assert "balance-training" in by_doi[str(cited.doi)].mentions
     assert ("balance-training", "exergames", "own analysis") in by_doi[str(pooled.doi)].findings
     assert {t.trial_id for t in by_doi[str(pooled.doi)].trials} == {"kalron2016"}
 

@@ -321,6 +321,7 @@ def retractions(request: HttpRequest) -> HttpResponse:
                 "word": wording.NOTICES[each.notice.kind],
                 "results": each.results,
                 "trials": each.trials,
+                "mentions": [briefs[slug] for slug in each.mentions],
                 "findings": [
                     {
                         "brief": briefs[slug],
