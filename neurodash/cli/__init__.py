@@ -1,4 +1,4 @@
-"""The command line: `neurodash serve`, `export`, `library check|new`, `evidence verify`."""
+"""The command line: `neurodash serve`, `export`, `library check|new`, `evidence verify|pool|watch`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import neurodash
 from neurodash.cli.common import UNUSABLE
 from neurodash.cli.evidence import evidence
 from neurodash.cli.library import library
+from neurodash.cli.pool import pool
 from neurodash.cli.site import export, serve
 from neurodash.cli.watch import watch
 
@@ -36,5 +37,6 @@ def main() -> None:
 
 
 evidence.add_command(watch)
+evidence.add_command(pool)
 for command in (serve, export, library, evidence):
     main.add_command(command)

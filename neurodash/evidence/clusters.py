@@ -25,11 +25,9 @@ from neurodash.evidence.analysis import (
     p_figure,
     quantile,
     table,
-    trials,
     two_sided,
 )
-from neurodash.evidence.effects import Effects
-from neurodash.evidence.pooling import Interval, Pooled
+from neurodash.evidence.pooling import Interval, Pooled, as_effects
 from neurodash.evidence.regression import Regression
 
 ESTIMATORS = ("CR0", "CR1", "CR2")
@@ -152,12 +150,11 @@ def multilevel(
     Source: Konstantopoulos 2011, Res Synth Methods 2:61-76; I2 by level: Cheung 2014, Psychol Methods 19:211-229,
     with the typical variance of Higgins and Thompson 2002.
     """
-    if isinstance(yi, Effects | Pooled):
-        yi, vi = yi.yi, yi.vi
     one_of("method", method, ("REML", "ML"))
     one_of("test", test, ("z", "t"))
     level = level_of(level)
-    y, v, names = trials(yi, vi if vi is not None else [])
+    effects = as_effects(yi, vi)
+    y, v, names = effects.yi, effects.vi, effects.labels
     groups = _groups(cluster, names)
     model = _Nested(y, v, groups, method == "REML")
     best, settled = _highest(model)

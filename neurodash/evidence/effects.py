@@ -7,6 +7,7 @@ Names of measures and variants are those of the R package metafor, with which th
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -79,6 +80,12 @@ class Effects(Analysis):
     @property
     def k(self) -> int:
         return self.yi.size
+
+    def take(self, which: Sequence[int]) -> Effects:
+        """Only these trials, by position."""
+        return dataclasses.replace(
+            self, yi=self.yi[which], vi=self.vi[which], labels=tuple(self.labels[i] for i in which)
+        )
 
     @property
     def sei(self) -> Floats:

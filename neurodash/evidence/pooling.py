@@ -5,6 +5,7 @@ The numbers agree with the R package metafor; where they differ on purpose, docs
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -198,6 +199,22 @@ class PooledMany(Analysis):
         return f"{len(self)} analyses, {self.method}, {self.test}\n{table(['', *shows], rows)}{more}"
 
 
+def as_effects(yi: Any, vi: Any = None, labels: Sequence[str] | None = None) -> Effects:
+    """Whatever a function of the engine was given, as `Effects`: effects, a pooled result, or `yi` with `vi`.
+
+    Raises DataError naming every trial that cannot be used.
+    """
+    if isinstance(yi, Pooled):
+        yi = yi.effects
+    given = yi if isinstance(yi, Effects) else None
+    if given is not None:
+        yi, vi, labels = given.yi, given.vi, labels or given.labels
+    y, v, names = trials(yi, vi if vi is not None else [], labels)
+    if given is not None:
+        return dataclasses.replace(given, yi=y, vi=v, labels=names)
+    return Effects(measure="GEN", yi=y, vi=v, labels=names)
+
+
 def pool(
     yi: Any,
     vi: Any = None,
@@ -219,15 +236,12 @@ def pool(
     One trial gives its own effect with a z test and no prediction, whatever `test` says; the notes say so, and they
     say whatever else a reader must know. Raises DataError naming every trial that cannot be used.
     """
-    effects = yi if isinstance(yi, Effects) else None
-    measure = effects.measure if effects else "GEN"
-    if effects is not None:
-        yi, vi, labels = effects.yi, effects.vi, labels or effects.labels
     one_of("method", method, METHODS)
     one_of("test", test, TESTS)
     one_of("prediction", prediction, PREDICTIONS)
     level = level_of(level)
-    y, v, names = trials(yi, vi if vi is not None else [], labels)
+    effects = as_effects(yi, vi, labels)
+    y, v, names = effects.yi, effects.vi, effects.labels
     model = Mean(y[:, None], v[:, None])
     found = _pooled(model, method, test, level, prediction)
     one = {key: float(value[0]) for key, value in found.items() if key != "several_maxima"}
@@ -236,7 +250,7 @@ def pool(
     likelihood = float(log_likelihood(model, found["tau2"], restricted=method == "REML")[0])
     parameters, n = (1 if method == "CE" else 2), y.size - (method == "REML")
     return Pooled(
-        k=y.size, measure=measure, method=method, test=test, level=level,
+        k=y.size, measure=effects.measure, method=method, test=test, level=level,
         **{key: one[key] for key in ("estimate", "se", "ci_low", "ci_high", "pi_low", "pi_high", "statistic", "p",
                                      "tau2", "se_tau2", "i2", "h2", "q", "q_p")},
         df=None if np.isnan(one["df"]) else one["df"], tau=one["tau2"] ** 0.5, q_df=y.size - 1,
@@ -244,8 +258,8 @@ def pool(
         log_likelihood=likelihood, aic=-2 * likelihood + 2 * parameters,
         bic=-2 * likelihood + parameters * float(np.log(n)) if n > 0 else NOT_KNOWN,
         yi=y, vi=v, weights=weights, labels=names,
-        notes=(effects.notes if effects else ()) + _notes(y, method, test, weights, names, bool(found["several_maxima"][0]), one),
-        call=call_of("pool", *((effects.call or "effects",) if effects else ("yi", "vi")), method=method, test=test, level=level,
+        notes=effects.notes + _notes(y, method, test, weights, names, bool(found["several_maxima"][0]), one),
+        call=call_of("pool", *((effects.call or "effects",) if vi is None else ("yi", "vi")), method=method, test=test, level=level,
                      prediction=None if prediction == "test" else prediction),
     )  # fmt: skip
 
@@ -399,10 +413,9 @@ def heterogeneity_interval(yi: Any, vi: Any = None, *, level: float = 95, x: Any
     `x` is the design matrix of a meta-regression, shape (k, p). Source: Viechtbauer 2007, Stat Med 26:37-52.
     Raises DataError as `pool` does, and where k <= p.
     """
-    if isinstance(yi, Effects | Pooled):
-        yi, vi = yi.yi, yi.vi
     level = level_of(level)
-    y, v, _ = trials(yi, vi)
+    effects = as_effects(yi, vi)
+    y, v = effects.yi, effects.vi
     model: Model = (
         Mean(y[:, None], v[:, None]) if x is None else Linear(y[:, None], v[:, None], np.asarray(x, dtype=np.float64))
     )
@@ -424,6 +437,17 @@ def heterogeneity_interval(yi: Any, vi: Any = None, *, level: float = 95, x: Any
     zero = np.zeros(1)
     empty = bool(model.fit(model.weights(zero)).rss[0] < high_target[0])
     vt = float(typical_variance(model)[0])
+    if not vt > 0:
+        raise DataError(
+            [
+                Problem(
+                    "vi",
+                    f"a typical variance of {vt:g}",
+                    "variances that a computer can tell from 0",
+                    "Give the effects in a larger unit.",
+                )
+            ]
+        )
     return HeterogeneityInterval(
         tau2_low=low, tau2_high=high, tau_low=low**0.5, tau_high=high**0.5,
         i2_low=100 * low / (vt + low), i2_high=100 * high / (vt + high), h2_low=low / vt + 1, h2_high=high / vt + 1,
@@ -566,16 +590,18 @@ def _own_effects(measure: str, a: Floats, b: Floats, c: Floats, d: Floats) -> tu
 
 def _tarone(a: Floats, m1: Floats, m2: Floats, xt: Floats, ratio: float) -> float:
     """Tarone's score test of a common odds ratio: observed against expected cells at the Mantel-Haenszel estimate."""
-    if not np.isfinite(ratio) or ratio <= 0 or abs(ratio - 1) < 1e-12:
+    if not np.isfinite(ratio) or ratio <= 0:
         return NOT_KNOWN
-    qa, qb, qc = 1 - ratio, (m2 - xt) + ratio * (m1 + xt), -ratio * m1 * xt
-    root = np.sqrt(qb**2 - 4 * qa * qc)
-    cell = (-qb + root) / (2 * qa)
-    with np.errstate(all="ignore"):
-        variance = 1 / (1 / cell + 1 / (m1 - cell) + 1 / (xt - cell) + 1 / (m2 - xt + cell))
-        terms = (a - cell) ** 2 / variance
-    good = np.isfinite(terms)
-    return float(terms[good].sum() - (a - cell)[good].sum() ** 2 / variance[good].sum())
+    some = (xt > 0) & (xt < m1 + m2)  # where nobody or everybody had an event there is nothing to compare
+    a, m1, m2, xt = a[some], m1[some], m2[some], xt[some]
+    if abs(ratio - 1) < 1e-12:
+        cell = m1 * xt / (m1 + m2)
+    else:
+        qa, qb, qc = 1 - ratio, (m2 - xt) + ratio * (m1 + xt), -ratio * m1 * xt
+        cell = (-qb + np.sqrt(qb**2 - 4 * qa * qc)) / (2 * qa)
+    variance = 1 / (1 / cell + 1 / (m1 - cell) + 1 / (xt - cell) + 1 / (m2 - xt + cell))
+    found = ((a - cell) ** 2 / variance).sum() - (a - cell).sum() ** 2 / variance.sum()
+    return max(0.0, float(found))
 
 
 def _events_result(
@@ -596,10 +622,11 @@ def _events_result(
     se = variance**0.5
     reach = float(quantile(level))
     yi, vi = effects
-    q = float(((yi - value) ** 2 / vi).sum())
+    several = yi.size > 1  # one trial with events does not differ from itself
+    q = float(((yi - value) ** 2 / vi).sum()) if several else 0.0
     return PooledEvents(
         method=method, measure=measure, k=k, estimate=value, se=se, ci_low=value - reach * se, ci_high=value + reach * se,
         statistic=value / se, p=float(two_sided(value / se)), q=q, cochran=cochran, tarone=tarone, level=level,
-        q_p=float(special.chdtrc(yi.size - 1, q)) if yi.size > 1 else 1.0,
+        q_p=float(special.chdtrc(yi.size - 1, q)) if several else 1.0,
         call=call_of("mantel_haenszel" if method.startswith("Mantel") else "peto", repr(measure), "events1=…", "n1=…", "events2=…", "n2=…", level=level),
     )  # fmt: skip

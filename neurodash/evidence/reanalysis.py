@@ -20,6 +20,7 @@ from neurodash import wording
 from neurodash.errors import DataError
 from neurodash.evidence import conversions
 from neurodash.evidence.analysis import quantile
+from neurodash.evidence.clusters import Robust, multilevel, robust
 from neurodash.evidence.effects import Effects, effect_sizes, hedges_correction
 from neurodash.evidence.pooling import Pooled, pool
 from neurodash.evidence.sensitivity import LeaveOneOut, leave_one_out
@@ -73,7 +74,8 @@ class LeftOut:
 class Reanalysis:
     """The trials of one question, pooled where at least three can be used.
 
-    `fallen` are trials that a reader took out; they stay in `usable` and are not in `used`.
+    `fallen` are trials that a reader took out; they stay in `usable` and are not in `used`. `spare` are rows that could
+    be used but were not, because another row of the same people was taken.
     """
 
     intervention: str
@@ -81,6 +83,7 @@ class Reanalysis:
     comparison: Comparison
     usable: tuple[Used, ...]
     left_out: tuple[LeftOut, ...]
+    spare: tuple[Used, ...]
     fallen: frozenset[str]
 
     @property
@@ -115,6 +118,21 @@ class Reanalysis:
     @cached_property
     def without_each(self) -> LeaveOneOut | None:
         return leave_one_out(self.effects, method=METHOD, test=TEST, level=LEVEL) if self.enough else None
+
+    @cached_property
+    def every_measure(self) -> Robust | None:
+        """The pooled effect of all usable rows, several of one trial too: a three-level model, effects inside groups of
+        people, with cluster-robust (CR2) errors. None where no trial has more than one row, or too few trials."""
+        rows = [*self.used, *(u for u in self.spare if u.row.trial_id not in self.fallen)]
+        if not self.enough or len(rows) == self.k:
+            return None
+        people = [u.row.people for u in rows]
+        return robust(multilevel([u.yi for u in rows], [u.vi for u in rows], people), people)
+
+    @property
+    def rows(self) -> int:
+        """How many rows `every_measure` rests on."""
+        return self.k + sum(u.row.trial_id not in self.fallen for u in self.spare)
 
     @property
     def has_funnel(self) -> bool:
@@ -183,12 +201,14 @@ def reanalyse(
         people.setdefault(row.people, []).append(row)
     usable: list[Used] = []
     left: list[LeftOut] = []
+    spare: list[Used] = []
     for own in people.values():
-        taken, not_taken = _one_row(own, measures, notices)
+        taken, others, not_taken = _one_row(own, measures, notices)
         usable += taken
+        spare += others
         left += not_taken
     usable.sort(key=lambda u: (u.row.year or 0, u.row.trial_id))
-    return Reanalysis(intervention, outcome, comparison, tuple(usable), tuple(left), frozenset(fallen))
+    return Reanalysis(intervention, outcome, comparison, tuple(usable), tuple(left), tuple(spare), frozenset(fallen))
 
 
 def reanalyses(library: Library, on: dt.date, fallen: Collection[str] = ()) -> list[Reanalysis]:
@@ -221,8 +241,8 @@ def of_question(
 
 def _one_row(
     rows: Sequence[Trial], measures: Sequence[str], notices: Mapping[str, Retraction]
-) -> tuple[list[Used], list[LeftOut]]:
-    """The one row taken of a group of people, and why the others were not."""
+) -> tuple[list[Used], list[Used], list[LeftOut]]:
+    """The one row taken of a group of people, those that could have been, and why each other was not."""
     rank = {code: place for place, code in enumerate(measures)}
     found: list[Used] = []
     left: list[LeftOut] = []
@@ -237,7 +257,7 @@ def _one_row(
         what = found[0].row.measure
         why = "another row" if what == other.row.measure else what
         left.append(LeftOut(other.row, f"{why} of the same people was taken"))
-    return found[:1], left
+    return found[:1], found[1:], left
 
 
 def _effect(row: Trial, notices: Mapping[str, Retraction]) -> Used | LeftOut:

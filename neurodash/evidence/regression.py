@@ -26,10 +26,8 @@ from neurodash.evidence.analysis import (
     quantile,
     shown,
     table,
-    trials,
     two_sided,
 )
-from neurodash.evidence.effects import Effects
 from neurodash.evidence.heterogeneity import (
     METHODS,
     Linear,
@@ -38,9 +36,10 @@ from neurodash.evidence.heterogeneity import (
     standard_error,
     typical_variance,
 )
-from neurodash.evidence.pooling import TESTS, Interval, Pooled, pool
+from neurodash.evidence.pooling import TESTS, Interval, Pooled, as_effects, pool
 
 FEW_PER_TERM = 10  # trials a coefficient should rest on. Cochrane Handbook 10.11.5.1
+MOST_LEVELS = 100  # of a moderator in words: each but one is a column
 SAME = 1e-10  # relative: a permuted statistic this close to the observed one counts as equal to it
 
 
@@ -146,12 +145,11 @@ def regress(
     Raises DataError where trials cannot be used, where terms repeat each other, or where k <= p.
     Source: Raudenbush 2009; Knapp and Hartung 2003; R2: Raudenbush 2009, eq. 16.35.
     """
-    if isinstance(yi, Effects | Pooled):
-        yi, vi, labels = yi.yi, yi.vi, labels or yi.labels
     one_of("method", method, METHODS)
     one_of("test", test, TESTS)
     level = level_of(level)
-    y, v, names = trials(yi, vi if vi is not None else [], labels)
+    effects = as_effects(yi, vi, labels)
+    y, v, names = effects.yi, effects.vi, effects.labels
     x, terms, there = _design(moderators or {}, y.size, intercept)
     notes = []
     if not there.all():
@@ -259,6 +257,11 @@ def _design(moderators: Mapping[str, Any], k: int, intercept: bool) -> tuple[Flo
         there &= own
         if any(isinstance(x, str) for x in listed):
             levels = sorted({str(x) for x in listed if x is not None})
+            if len(levels) > MOST_LEVELS:
+                problems.append(
+                    Problem(f"moderator {name}", f"{len(levels)} different words", f"at most {MOST_LEVELS}")
+                )
+                continue
             for each in levels[1:] if intercept else levels:
                 columns.append(np.array([float(x is not None and str(x) == each) for x in listed]))
                 terms.append(f"{name}: {each}")
@@ -421,14 +424,14 @@ def subgroups(
     their standard errors (chi-squared on groups - 1 df). For one common tau2 use `regress` with the group as moderator.
     Raises DataError where a group is missing or fewer than two remain. Source: Borenstein 2009, chapter 19.
     """
-    if isinstance(yi, Effects | Pooled):
-        yi, vi, labels = yi.yi, yi.vi, labels or yi.labels
-    y, v, names = trials(yi, vi if vi is not None else [], labels)
-    if len(by) != y.size:
-        raise DataError([Problem("by", f"{len(by)} groups", f"{y.size}, one a trial")])
+    effects = as_effects(yi, vi, labels)
+    if len(by) != effects.k:
+        raise DataError([Problem("by", f"{len(by)} groups", f"{effects.k}, one a trial")])
     group_of = [None if g is None or g == "" or (isinstance(g, float) and math.isnan(g)) else str(g) for g in by]
     missing = [
-        Problem(f"trial {names[i]}, by", "nothing", "the name of a group") for i, g in enumerate(group_of) if g is None
+        Problem(f"trial {effects.labels[i]}, by", "nothing", "the name of a group")
+        for i, g in enumerate(group_of)
+        if g is None
     ]
     kinds = sorted({g for g in group_of if g is not None})
     if missing or len(kinds) < 2:
@@ -436,7 +439,7 @@ def subgroups(
     pooled = []
     for kind in kinds:
         own = [i for i, g in enumerate(group_of) if g == kind]
-        pooled.append(pool(y[own], v[own], method=method, test=test, level=level, labels=[names[i] for i in own]))
+        pooled.append(pool(effects.take(own), method=method, test=test, level=level))
     w = np.array([1 / g.se**2 for g in pooled])
     b = np.array([g.estimate for g in pooled])
     qb = float((w * (b - (w * b).sum() / w.sum()) ** 2).sum())

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from neurodash.errors import DataError, Problem
-from neurodash.evidence.analysis import Analysis, Floats, call_of, figure, table, trials
+from neurodash.evidence.analysis import Analysis, Floats, call_of, figure, table
 from neurodash.evidence.effects import Effects
 from neurodash.evidence.heterogeneity import Mean
-from neurodash.evidence.pooling import Pooled, PooledMany, pool, pool_many
+from neurodash.evidence.pooling import Pooled, PooledMany, as_effects, pool, pool_many
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,12 +116,12 @@ def leave_one_out(
     labels: Sequence[str] | None = None,
 ) -> LeaveOneOut:
     """Pool k >= 2 trials without each of them in turn. Settings and errors as for `pool`."""
-    y, v, names = _several(yi, vi, labels, "leave_one_out")
-    k = y.size
+    effects = _several(yi, vi, labels, "leave_one_out")
+    y, v, k = effects.yi, effects.vi, effects.k
     others = np.array([[j for j in range(k) if j != i] for i in range(k)])
     settings: dict[str, Any] = {"method": method, "test": test, "level": level}
     return LeaveOneOut(
-        labels=names, all_trials=pool(y, v, labels=names, **settings), without=pool_many(y[others], v[others], **settings),
+        labels=effects.labels, all_trials=pool(effects, **settings), without=pool_many(y[others], v[others], **settings),
         call=call_of("leave_one_out", "yi", "vi", **settings),
     )  # fmt: skip
 
@@ -134,8 +134,8 @@ def cumulative(
 
     The first step is one trial: a z test and tau2 = 0. Settings and errors as for `pool`.
     """
-    y, v, names = _several(yi, vi, labels, "cumulative")
-    k = y.size
+    effects = _several(yi, vi, labels, "cumulative")
+    y, v, k, names = effects.yi, effects.vi, effects.k, effects.labels
     if order is not None and len(order) != k:
         raise DataError([Problem("order", f"{len(order)} values", f"{k}, one a trial")])
     sequence = np.arange(k) if order is None else np.argsort(np.asarray(order), kind="stable")
@@ -156,13 +156,12 @@ def influence(
 
     Source: Viechtbauer and Cheung 2010, Res Synth Methods 1:112-125, whose limits mark a trial as influential.
     """
-    y, v, names = _several(yi, vi, labels, "influence", least=3)
-    k = y.size
-    whole = pool(y, v, method=method, test=test, labels=names)
+    effects = _several(yi, vi, labels, "influence", least=3)
+    y, v, k, names = effects.yi, effects.vi, effects.k, effects.labels
+    whole = pool(effects, method=method, test=test)
     left = leave_one_out(y, v, method=method, test=test).without
     model = Mean(np.repeat(y[:, None], k, 1), np.repeat(v[:, None], k, 1))
     w_del = model.weights(left.tau2)  # column i: all trials, weighted by the tau2 found without trial i
-    hat_del = np.diag(w_del) / w_del.sum(0)
     scale = np.ones(k)
     if test != "z":
         residual = y[:, None] - left.estimate
@@ -173,8 +172,8 @@ def influence(
     change = whole.estimate - left.estimate
     variance_del = scale / w_del.sum(0)
     hat = whole.weights / 100
-    rstudent = (y - left.estimate) / np.sqrt(v + left.tau2 + left.se**2)
-    dffits = change / np.sqrt(scale * hat_del * (left.tau2 + v))
+    rstudent = (y - left.estimate) / np.sqrt(scale * (v + left.tau2) + left.se**2)
+    dffits = change / np.sqrt(scale * hat * (left.tau2 + v))
     dfbetas = change / np.sqrt(variance_del)
     cook = change**2 / whole.se**2
     limit = 3 * np.sqrt(1 / (k - 1))
@@ -186,12 +185,8 @@ def influence(
     )  # fmt: skip
 
 
-def _several(
-    yi: Any, vi: Any, labels: Sequence[str] | None, name: str, least: int = 2
-) -> tuple[Floats, Floats, tuple[str, ...]]:
-    if isinstance(yi, Effects | Pooled):
-        yi, vi, labels = yi.yi, yi.vi, labels or yi.labels
-    y, v, names = trials(yi, vi if vi is not None else [], labels)
-    if y.size < least:
-        raise DataError([Problem(name, f"{y.size} trials", f"{least} or more")])
-    return y, v, names
+def _several(yi: Any, vi: Any, labels: Sequence[str] | None, name: str, least: int = 2) -> Effects:
+    effects = as_effects(yi, vi, labels)
+    if effects.k < least:
+        raise DataError([Problem(name, f"{effects.k} trials", f"{least} or more")])
+    return effects

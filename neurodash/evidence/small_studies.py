@@ -6,6 +6,7 @@ other causes too. With fewer than ten trials they say next to nothing (Cochrane 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import comb
@@ -26,18 +27,16 @@ from neurodash.evidence.analysis import (
     one_of,
     p_figure,
     quantile,
-    trials,
     two_sided,
 )
-from neurodash.evidence.effects import Effects
 from neurodash.evidence.heterogeneity import METHODS
-from neurodash.evidence.pooling import Pooled, pool
+from neurodash.evidence.pooling import Pooled, as_effects, pool
 from neurodash.evidence.regression import regress
 
 FEW = 10  # trials below which a test of funnel asymmetry should not be used. Cochrane Handbook 13.3.5.4
 PREDICTORS = ("sei", "vi")
 FILLS = ("L0", "R0", "Q0")
-EXACT_TO = 49  # trials up to which, without ties, Kendall's p is computed exactly, as in R
+EXACT_TO = 150  # trials up to which, without ties, Kendall's p is computed exactly; metafor always does
 PEESE_BELOW = 0.10  # p of the PET intercept below which PEESE is read. Stanley and Doucouliagos 2014: one-sided 5 %
 MAX_FILL_ROUNDS = 100
 
@@ -194,13 +193,18 @@ def egger(yi: Any, vi: Any = None, *, model: str = "lm", predictor: str = "sei",
 
 
 def rank_test(yi: Any, vi: Any = None) -> RankTest:
-    """Begg and Mazumdar's rank correlation. Exact without ties up to 49 trials, else by the normal approximation with
-    ties, as R's cor.test. Raises DataError as `egger`. Source: Begg and Mazumdar 1994, Biometrics 50:1088-1101.
+    """Begg and Mazumdar's rank correlation. Exact without ties up to 150 trials, else by the normal approximation with
+    ties, as metafor's ranktest. Raises DataError as `egger`. Source: Begg and Mazumdar 1994, Biometrics 50:1088-1101.
     """
     y, v, _ = _enough(yi, vi, None)
     w = 1 / v
     mean = (w * y).sum() / w.sum()
-    deviates = (y - mean) / np.sqrt(v - 1 / w.sum())
+    left = v - 1 / w.sum()
+    if not (left > 0).all():
+        raise DataError(
+            [Problem("vi", "one trial with all the weight", "trials of comparable size, to be put in order")]
+        )
+    deviates = (y - mean) / np.sqrt(left)
     tau, p, exact = _kendall(deviates, v)
     return RankTest(tau=tau, p=p, exact=exact, call=call_of("rank_test", "yi", "vi"))
 
@@ -272,9 +276,8 @@ def pet_peese(yi: Any, vi: Any = None, *, level: float = 95) -> PetPeese:
 
 
 def _enough(yi: Any, vi: Any, labels: Sequence[str] | None) -> tuple[Floats, Floats, tuple[str, ...]]:
-    if isinstance(yi, Effects | Pooled):
-        yi, vi, labels = yi.yi, yi.vi, labels or yi.labels
-    y, v, names = trials(yi, vi if vi is not None else [], labels)
+    effects = as_effects(yi, vi, labels)
+    y, v, names = effects.yi, effects.vi, effects.labels
     if y.size < 3:
         raise DataError([Problem("yi", f"{y.size} trials", "three or more, to see whether small trials differ")])
     if np.ptp(v) <= 1e-12 * v.max():
@@ -369,9 +372,7 @@ def _concordances(n: int) -> list[int]:
     """How many orders of n things have 0, 1, 2 … concordant pairs (Kendall 1938), in exact whole numbers."""
     counts = [1]
     for size in range(2, n + 1):
-        new = [0] * (len(counts) + size - 1)
-        for i, count in enumerate(counts):
-            for j in range(size):
-                new[i + j] += count
-        counts = new
+        sums = [0, *itertools.accumulate(counts)]  # the new count at i is the sum of `size` old ones, up to i
+        last = len(counts)
+        counts = [sums[min(i + 1, last)] - sums[max(i + 1 - size, 0)] for i in range(last + size - 1)]
     return counts

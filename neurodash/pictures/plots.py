@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 
 from neurodash import wording
+from neurodash.errors import DataError, Problem
 from neurodash.evidence.analysis import quantile
 from neurodash.evidence.effects import MEASURES
 from neurodash.evidence.pooling import Pooled
@@ -313,10 +314,12 @@ def standalone(svg: str) -> str:
 
 def forest_of(pooled: Pooled, title: str, groups: Subgroups | None = None) -> str:
     """A standalone forest plot of any pooled result, on the reader's scale for ratios."""
+    if pooled.k > MOST_ROWS:
+        raise DataError([Problem("forest", wording.count(pooled.k, "trial"), f"at most {MOST_ROWS}")])
     measure = MEASURES[pooled.measure]
     ratio = measure.back == "exp"
     axis = Axis(
-        measure.name.removeprefix("log ") if ratio else measure.name, back=math.exp if ratio else float, ratio=ratio
+        measure.name.removeprefix("log ") if ratio else measure.name, back=_ratio if ratio else float, ratio=ratio
     )
     rows: list[Row] = []
     if groups is None:
@@ -332,6 +335,11 @@ def forest_of(pooled: Pooled, title: str, groups: Subgroups | None = None) -> st
     rows += pooled_rows(pooled, f"{wording.count(pooled.k, 'trial')}, {pooled.method}")
     told = f"{wording.count(pooled.k, 'trial')}, pooled {wording.decimal(axis.back(pooled.estimate))} ({wording.decimal(axis.back(pooled.ci_low))} to {wording.decimal(axis.back(pooled.ci_high))})"
     return standalone(forest(rows, axis, title, told))
+
+
+def _ratio(log: float) -> float:
+    """A logarithm as a ratio; beyond what a number can hold, as infinite."""
+    return math.exp(log) if log < 700 else math.inf
 
 
 def _trial_rows(pooled: Pooled) -> list[Row]:

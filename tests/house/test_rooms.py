@@ -14,13 +14,14 @@ MAY_IMPORT = {
     "library": {"errors", "wording"},
     "evidence": {"errors", "wording", "library"},
     "pictures": {"errors", "wording", "library", "evidence"},
+    "documents": {"errors", "wording", "library", "evidence", "pictures"},
     "watch": {"errors", "wording", "library", "evidence"},
     "web": {"errors", "wording", "library", "evidence", "pictures"},
-    "cli": {"errors", "wording", "library", "evidence", "pictures", "watch", "web"},
+    "cli": {"errors", "wording", "library", "evidence", "pictures", "documents", "watch", "web"},
     "__main__": {"cli"},
     "__init__": set(),
 }
-CORE = ("errors", "wording", "library", "evidence", "pictures")
+CORE = ("errors", "wording", "library", "evidence", "pictures", "documents")
 NOT_IN_THE_CORE = {
     "django",
     "random",

@@ -301,3 +301,16 @@ def test_exergames_and_balance_agree_with_r() -> None:
     assert found == pytest.approx(
         (0.498252295779, 0.146980835490, 0.138603147526, 0.857901444031, 0.004849620177), rel=1e-6
     )
+
+
+def test_every_usable_measure_together_is_a_three_level_model_with_robust_errors() -> None:
+    """metafor 3.8-1: rma.mv(yi, vi, random = ~ 1 | trial/row), robust(..., clubSandwich = TRUE)."""
+    found = of_question(load([CONTENT]), "exergame_vr", "balance", "active", ON)
+    assert found.every_measure is not None
+    assert (found.k, found.rows) == (7, 9)
+    own = found.every_measure
+    assert (own.b[0], own.se[0], own.df[0]) == pytest.approx((0.480997963615, 0.130611977471, 5.445685089661), rel=1e-6)
+
+
+def test_where_each_trial_has_one_row_there_is_nothing_to_nest() -> None:
+    assert analyse(*three()).every_measure is None

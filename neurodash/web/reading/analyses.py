@@ -84,6 +84,15 @@ class ShownAnalysis:
     published: tuple[Result, ...]
 
     @property
+    def every_measure(self) -> str:
+        """The same question with every usable row of each trial, in a sentence; empty where each has only one."""
+        found = self.now.every_measure
+        if found is None:
+            return ""
+        b, low, high = (float(each[0]) for each in (found.b, found.ci_low, found.ci_high))
+        return f"g {_told(b, low, high)}, {wording.count(self.now.rows, 'row')} of {wording.count(self.now.k, 'trial')}: three levels, cluster-robust errors (CR2)"
+
+    @property
     def fallen(self) -> tuple[Used, ...]:
         return tuple(u for u in self.whole.usable if u.row.trial_id in self.now.fallen)
 
