@@ -26,6 +26,7 @@ test: lint
 
 bench: setup
 	$(BIN)/python bench/serve.py
+	$(BIN)/python bench/pool.py
 
 audit: setup
 	$(BIN)/pip-audit --require-hashes --disable-pip -r requirements.lock

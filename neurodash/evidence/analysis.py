@@ -104,9 +104,10 @@ def trials(yi: Any, vi: Any, labels: Sequence[str] | None = None) -> tuple[Float
     names = tuple(str(label) for label in labels) if labels is not None else tuple(str(i + 1) for i in range(y.size))
     if len(names) != y.size:
         raise DataError([Problem("labels", f"{len(names)} names", f"{y.size}, one for each effect")])
-    problems = [
-        Problem(f"trial {names[i]}, yi", shown(y[i]), "a finite number") for i in np.flatnonzero(~np.isfinite(y))
-    ]
+    good_y, good_v = np.isfinite(y), np.isfinite(v) & (v > 0)
+    if (good_y & good_v).all():
+        return y, v, names
+    problems = [Problem(f"trial {names[i]}, yi", shown(y[i]), "a finite number") for i in np.flatnonzero(~good_y)]
     problems += [
         Problem(
             f"trial {names[i]}, vi",
@@ -114,17 +115,16 @@ def trials(yi: Any, vi: Any, labels: Sequence[str] | None = None) -> tuple[Float
             "a sampling variance above 0",
             "A standard error of 0 means that it was rounded away or not read: leave the trial out, or find it.",
         )
-        for i in np.flatnonzero(~(np.isfinite(v) & (v > 0)))
+        for i in np.flatnonzero(~good_v)
     ]
-    if problems:
-        raise DataError(problems)
-    return y, v, names
+    raise DataError(problems)
 
 
 def column(values: Any, name: str) -> Floats:
     """Numbers of shape (k,); a missing one is NaN. Raises DataError where something is no number."""
     try:
-        found = np.asarray([math.nan if x is None else x for x in values], dtype=np.float64)
+        listed = values if isinstance(values, np.ndarray) else [math.nan if x is None else x for x in values]
+        found = np.array(listed, dtype=np.float64)  # a copy, whatever becomes of the caller's array
     except (TypeError, ValueError):
         listed = list(values) if isinstance(values, Sequence) else [values]
         bad = [i for i, x in enumerate(listed) if not _is_number(x)]
@@ -170,9 +170,17 @@ def shown(value: Any) -> str:
 
 
 def quantile(level: float, df: float | Floats | None = None) -> Any:
-    """The two-sided quantile of the normal, or of Student's t with `df` degrees of freedom, at `level` per cent."""
+    """The two-sided quantile of the normal, or of Student's t with `df` degrees of freedom, at `level` per cent.
+
+    With infinite degrees of freedom t is the normal.
+    """
     upper = 1 - (1 - level / 100) / 2
-    return special.ndtri(upper) if df is None else special.stdtrit(df, upper)
+    if df is None:
+        return special.ndtri(upper)
+    if np.size(df) == 1:
+        return special.stdtrit(df, upper)
+    distinct, which = np.unique(df, return_inverse=True)  # a quantile is a search: one for each df, not each analysis
+    return special.stdtrit(distinct, upper)[which]
 
 
 def two_sided(statistic: Any, df: float | Floats | None = None) -> Any:

@@ -23,7 +23,8 @@ METHODS = ("CE", "DL", "HE", "HS", "SJ", "PM", "ML", "REML", "EB")
 STEP = 2.2  # between neighbours of the search grid. Ours: denser grids found no other maximum in 10,000 simulated sets
 MAX_GRID = 400  # points; reached where variances of one analysis differ by more than 100 orders of magnitude
 FEW = 64  # analyses up to which the whole grid is evaluated in one call
-TOLERANCE = 1e-13  # relative change of tau2 at which a search stops
+NEAR = 1e-6  # relative change of tau2 in a Newton step after which a search stops: what is left is about its square
+TOLERANCE = 1e-13  # relative width of a bracket at which a search stops
 MAX_STEPS = 100  # of a search that always halves its bracket at least every second step
 Bools = npt.NDArray[np.bool_]
 
@@ -48,10 +49,10 @@ class Model(Protocol):
     def take(self, which: Any) -> Self: ...
     def weights(self, t: Floats) -> Floats: ...
     def fit(self, w: Floats) -> Fit: ...
-    def trace(self, w: Floats, d: Floats | float = 1.0) -> Floats: ...
-    def trace2(self, w: Floats, d: Floats | float = 1.0, e: Floats | float = 1.0) -> Floats: ...
-    def slope(self, t: Floats, restricted: bool) -> Floats: ...
-    def slope_and_bend(self, t: Floats, restricted: bool) -> tuple[Floats, Floats]: ...
+    def trace(self, w: Floats, d: Floats | None = None) -> Floats: ...
+    def trace2(self, w: Floats, d: Floats | None = None, e: Floats | None = None) -> Floats: ...
+    def excess(self, t: Floats, restricted: bool) -> Floats: ...
+    def excess_and_slope(self, t: Floats, restricted: bool) -> tuple[Floats, Floats]: ...
     def log_det(self, w: Floats) -> Floats: ...
 
 
@@ -62,9 +63,10 @@ class Mean:
 
     def __init__(self, y: Floats, v: Floats, live: Floats | None = None) -> None:
         self.y, self.v, self.live = y, v, live
-        self.k: Floats = live.sum(0) if live is not None else np.full(y.shape[1], float(y.shape[0]))
+        self.k: Floats = live.sum(0) if live is not None else np.full(y.shape[1:], float(y.shape[0]))
 
     def take(self, which: Any) -> Mean:
+        """Some analyses; `take(0)` is the first alone, with arrays of shape (k,) and plain numbers for each analysis."""
         return Mean(self.y[:, which], self.v[:, which], None if self.live is None else self.live[:, which])
 
     def weights(self, t: Floats) -> Floats:
@@ -85,20 +87,28 @@ class Mean:
         total = w.sum(0)
         return (w * self.y).sum(0) / total, 1 / total
 
-    def trace(self, w: Floats, d: Floats | float = 1.0) -> Floats:
+    def trace(self, w: Floats, d: Floats | None = None) -> Floats:
         """tr(P D)."""
-        wd = w * d
+        wd = w if d is None else w * d
         found: Floats = wd.sum(0) - _dot(w, wd) / w.sum(0)
         return found
 
-    def trace2(self, w: Floats, d: Floats | float = 1.0, e: Floats | float = 1.0) -> Floats:
+    def trace2(self, w: Floats, d: Floats | None = None, e: Floats | None = None) -> Floats:
         """tr(P D P E)."""
-        s, wd, we = w.sum(0), w * d, w * e
+        s = w.sum(0)
+        if d is None and e is None:
+            squares = _dot(w, w)
+            return np.asarray(squares - 2 * _dot(w * w, w) / s + (squares / s) ** 2)
+        wd, we = w if d is None else w * d, w if e is None else w * e
         found: Floats = _dot(wd, we) - 2 * _dot(w * wd, we) / s + _dot(w, wd) * _dot(w, we) / s**2
         return found
 
-    def slope(self, t: Floats, restricted: bool) -> Floats:
-        """The derivative of the log-likelihood by tau2, twice: y'PPy - tr P, or y'PPy - tr W."""
+    def excess(self, t: Floats, restricted: bool) -> Floats:
+        """1 - tr P / y'PPy, or 1 - tr W / y'PPy: above 0 where the log-likelihood rises in tau2.
+
+        Twice the derivative of the log-likelihood is y'PPy - tr P. Divided by its first term it keeps its sign and its
+        roots and becomes nearly straight in tau2, so Newton's method needs about half the steps.
+        """
         w = self.weights(t)
         total = np.add.reduce(w, 0)
         e = w * self.y
@@ -106,14 +116,15 @@ class Mean:
         centre /= total
         np.subtract(self.y, centre, out=e)
         e *= w
-        found = _dot(e, e)
-        found -= total
+        squares = _dot(e, e)
         if restricted:
-            found += _dot(w, w) / total
+            total -= _dot(w, w) / total
+        total /= squares
+        found: Floats = 1 - total
         return found
 
-    def slope_and_bend(self, t: Floats, restricted: bool) -> tuple[Floats, Floats]:
-        """The slope and its own derivative, tr PP - 2 y'PPPy (tr WW where not restricted)."""
+    def excess_and_slope(self, t: Floats, restricted: bool) -> tuple[Floats, Floats]:
+        """The excess and its own derivative, (tr PP - 2 y'PPPy tr P / y'PPy) / y'PPy, with W for P as above."""
         w = self.weights(t)
         total = np.add.reduce(w, 0)
         e = w * self.y
@@ -122,15 +133,15 @@ class Mean:
         np.subtract(self.y, centre, out=e)
         e *= w
         we = w * e
-        w2 = _dot(w, w)
-        slope = _dot(e, e) - total
-        bend = w2 - 2 * (_dot(we, e) - np.add.reduce(we, 0) ** 2 / total)
+        squares = _dot(e, e)
+        cubes = _dot(we, e) - np.add.reduce(we, 0) ** 2 / total
+        trace, trace2 = total, _dot(w, w)
         if restricted:
-            share = w2 / total
-            slope += share
+            share = trace2 / total
             np.multiply(w, w, out=we)
-            bend += share**2 - 2 * _dot(we, w) / total
-        return slope, bend
+            trace, trace2 = trace - share, trace2 + share**2 - 2 * _dot(we, w) / total
+        expected = trace / squares
+        return 1 - expected, (trace2 - 2 * expected * cubes) / squares
 
     def log_det(self, w: Floats) -> Floats:
         """log |X'WX|."""
@@ -171,14 +182,15 @@ class Linear:
         e = w * residual
         return Fit(w, e, _dot(e, residual))
 
-    def trace(self, w: Floats, d: Floats | float = 1.0) -> Floats:
+    def trace(self, w: Floats, d: Floats | None = None) -> Floats:
         inverse = np.linalg.inv(self.gram(w))
-        found: Floats = (w * d).sum(0) - np.einsum("mpq,mqp->m", inverse, self.gram(w * w * d))
+        wd = w if d is None else w * d
+        found: Floats = wd.sum(0) - np.einsum("mpq,mqp->m", inverse, self.gram(w * wd))
         return found
 
-    def trace2(self, w: Floats, d: Floats | float = 1.0, e: Floats | float = 1.0) -> Floats:
+    def trace2(self, w: Floats, d: Floats | None = None, e: Floats | None = None) -> Floats:
         inverse = np.linalg.inv(self.gram(w))
-        wd, we = w * d, w * e
+        wd, we = w if d is None else w * d, w if e is None else w * e
         left, right = inverse @ self.gram(w * wd), inverse @ self.gram(w * we)
         found: Floats = (
             _dot(wd, we)
@@ -187,22 +199,22 @@ class Linear:
         )
         return found
 
-    def slope(self, t: Floats, restricted: bool) -> Floats:
+    def excess(self, t: Floats, restricted: bool) -> Floats:
         w = self.weights(t)
         e = self.fit(w).e
-        found: Floats = _dot(e, e) - (self.trace(w) if restricted else w.sum(0))
+        found: Floats = 1 - (self.trace(w) if restricted else w.sum(0)) / _dot(e, e)
         return found
 
-    def slope_and_bend(self, t: Floats, restricted: bool) -> tuple[Floats, Floats]:
+    def excess_and_slope(self, t: Floats, restricted: bool) -> tuple[Floats, Floats]:
         w = self.weights(t)
         e = self.fit(w).e
         we = w * e
         xwe = np.einsum("kpm,km->mp", self.x, we)
         solved = np.linalg.solve(self.gram(w), xwe[:, :, None])[:, :, 0]
-        bend = -2 * (_dot(we, e) - np.einsum("mp,mp->m", xwe, solved))
-        if restricted:
-            return _dot(e, e) - self.trace(w), bend + self.trace2(w)
-        return _dot(e, e) - w.sum(0), bend + _dot(w, w)
+        squares, cubes = _dot(e, e), _dot(we, e) - np.einsum("mp,mp->m", xwe, solved)
+        trace, trace2 = (self.trace(w), self.trace2(w)) if restricted else (w.sum(0), _dot(w, w))
+        expected = trace / squares
+        return 1 - expected, (trace2 - 2 * expected * cubes) / squares
 
     def log_det(self, w: Floats) -> Floats:
         found: Floats = np.linalg.slogdet(self.gram(w))[1]
@@ -210,7 +222,7 @@ class Linear:
 
 
 def _dot(a: Floats, b: Floats) -> Floats:
-    found: Floats = np.einsum("km,km->m", a, b)
+    found: Floats = a @ b if a.ndim == 1 else np.einsum("km,km->m", a, b)
     return found
 
 
@@ -317,18 +329,15 @@ def typical_variance(model: Model) -> Floats:
 # The likelihood
 
 
-def log_likelihood(model: Model, tau2: Floats, restricted: bool) -> Floats:
-    """The (restricted) log-likelihood at tau2, with all its constants, shape (m,)."""
-    w = model.weights(tau2)
-    live = _ones(model)
-    log_variances = (np.log(model.v + tau2) * live).sum(0)
-    found = -0.5 * (log_variances + model.fit(w).rss)
-    if not restricted:
-        return np.asarray(found - 0.5 * model.k * np.log(2 * np.pi))
-    freedom = model.k - model.p
-    return np.asarray(
-        found - 0.5 * model.log_det(w) + 0.5 * model.log_det(live.copy()) - 0.5 * freedom * np.log(2 * np.pi)
-    )
+def log_likelihood(model: Model, tau2: Floats, restricted: bool, fit: Fit | None = None) -> Floats:
+    """The (restricted) log-likelihood at tau2, with all its constants, shape (m,). `fit`: the fit there, if it is known."""
+    fit, ones = fit or model.fit(model.weights(tau2)), _ones(model)
+    found = (np.log(model.v + tau2) * ones).sum(0) + fit.rss
+    freedom = model.k
+    if restricted:
+        found += model.log_det(fit.w) - model.log_det(ones)
+        freedom = freedom - model.p
+    return np.asarray(-0.5 * (found + freedom * np.log(2 * np.pi)))
 
 
 def _most_likely(model: Model, restricted: bool) -> Tau2:
@@ -339,43 +348,47 @@ def _most_likely(model: Model, restricted: bool) -> Tau2:
     lower maximum or never.
     """
     grid: Floats = _grid(model)
-    rising = _rising(model, grid, restricted)
-    while rising[-1].any():  # the grid must end where the likelihood falls for good
-        grid = np.concatenate([grid, grid[-1:] * 10])
-        rising = np.concatenate([rising, model.slope(grid[-1], restricted)[None] > 0])
-    peaks = rising[:-1] & ~rising[1:]
-    at_zero = ~rising[0]
+    with np.errstate(all="ignore"):  # where every effect is the same, nothing exceeds
+        excess = _excess(model, grid, restricted)
+        while (excess[-1] > 0).any():  # the grid must end where the likelihood falls for good
+            grid = np.concatenate([grid, grid[-1:] * 10])
+            excess = np.concatenate([excess, model.excess(grid[-1], restricted)[None]])
+    rising = excess > 0
+    peaks, at_zero = rising[:-1] > rising[1:], ~rising[0]
     count = peaks.sum(0) + at_zero
     value = np.zeros(grid.shape[1])
     single = np.flatnonzero((count == 1) & ~at_zero)
     if single.size:
         below = peaks[:, single].argmax(0)
-        part = model.take(single)
-        value[single] = _climb(part, grid[below, single], grid[below + 1, single], restricted)
+        ends = below, below + 1
+        value[single] = _climb(
+            model.take(single), [grid[i, single] for i in ends], [excess[i, single] for i in ends], restricted
+        )
     several = count > 1
     for column in np.flatnonzero(several):
         part = model.take([column])
         found = [0.0] if at_zero[column] else []
         for below in np.flatnonzero(peaks[:, column]):
-            low, high = grid[below : below + 1, column], grid[below + 1 : below + 2, column]
-            found.append(_climb(part, low, high, restricted)[0])
+            ends = slice(below, below + 2), [column]
+            found.append(_climb(part, grid[ends], excess[ends], restricted)[0])
         value[column] = max(found, key=lambda t: log_likelihood(part, np.array([t]), restricted)[0])
     return Tau2(value, several)
 
 
-def _rising(model: Model, grid: Floats, restricted: bool) -> Bools:
-    """Whether the likelihood rises at each point of the grid, shape (g, m)."""
+def _excess(model: Model, grid: Floats, restricted: bool) -> Floats:
+    """The excess at each point of the grid, shape (g, m)."""
     points, m = grid.shape
     if m > FEW:
-        return np.array([model.slope(t, restricted) > 0 for t in grid])
-    wide = model.take(np.tile(np.arange(m), points))  # one call is cheaper than many where the analyses are few
-    return (wide.slope(grid.ravel(), restricted) > 0).reshape(points, m)
+        return np.array([model.excess(t, restricted) for t in grid])
+    wide = model if m == 1 else model.take(np.arange(points * m) % m)  # few analyses: one call is cheaper than many
+    return wide.excess(grid.ravel(), restricted).reshape(points, m)
 
 
 def _grid(model: Model) -> Floats:
     """0 and a geometric grid, shape (g, m): from half the smallest variance to where no maximum can lie.
 
-    For a common mean and t above both the largest variance and three squared ranges, the slope is negative.
+    Above the largest variance the weights differ by a factor of 2 at most. With an intercept and effects of range R, y'PPy
+    is then at most max(w) sum(w) R^2 / 4 and tr P at least min(w) (k - p): above R^2 k / (2 (k - p)) nothing rises.
     """
     if (mask := getattr(model, "live", None)) is None:
         low, widest = model.v.min(0) / 2, model.v.max(0)
@@ -385,14 +398,18 @@ def _grid(model: Model) -> Floats:
         low = np.where(live, model.v, np.inf).min(0) / 2
         widest = np.where(live, model.v, 0).max(0)
         spread = np.where(live, model.y, -np.inf).max(0) - np.where(live, model.y, np.inf).min(0)
-    high = np.maximum(3 * spread**2, widest) * 1.01
+    high = np.maximum(spread**2 * model.k / (2 * (model.k - model.p)), widest) * 1.01
     points = int(min(MAX_GRID, 2 + np.ceil(np.log(high / low).max() / np.log(STEP))))
-    steps = np.linspace(0, 1, points)[:, None]
-    return np.concatenate([np.zeros((1, low.size)), low * (high / low) ** steps])
+    grid = np.zeros((points + 1, low.size))
+    grid[1:] = low * (high / low) ** (np.arange(points) / (points - 1))[:, None]
+    return grid
 
 
-def _climb(model: Model, low: Floats, high: Floats, restricted: bool) -> Floats:
-    return _root(lambda part, t, _: part.slope_and_bend(t, restricted), model, low, high, np.zeros_like(low))
+def _climb(model: Model, ends: Any, excess: Any, restricted: bool) -> Floats:
+    """The maximum between two points of the grid, from where the straight line between their excesses crosses zero."""
+    (low, high), (above, below) = ends, excess
+    start = low + (high - low) * above / (above - below)
+    return _root(lambda part, t, _: part.excess_and_slope(t, restricted), model, low, high, start, np.zeros_like(low))
 
 
 def root_of_q(model: Model, target: Floats) -> Floats:
@@ -407,10 +424,11 @@ def root_of_q(model: Model, target: Floats) -> Floats:
         high = np.where(short, high * 4, high)
 
     def fall(own: Model, t: Floats, aim: Floats) -> tuple[Floats, Floats]:
-        fit = own.fit(own.weights(t))
-        return fit.rss - aim, -_dot(fit.e, fit.e)
+        fit = own.fit(own.weights(t))  # 1 - aim / Q is nearly straight in tau2
+        return 1 - aim / fit.rss, -_dot(fit.e, fit.e) * aim / fit.rss**2
 
-    zero[open_] = _root(fall, part, np.zeros_like(high), high, goal, start=np.zeros_like(high))
+    low = np.zeros_like(high)
+    zero[open_] = _root(fall, part, low, high, low, goal)
     return zero
 
 
@@ -419,33 +437,48 @@ def _root(
     model: Any,
     low: Floats,
     high: Floats,
+    start: Floats,
     target: Floats,
-    start: Floats | None = None,
 ) -> Floats:
     """Where a function that is positive at `low` and not at `high` crosses zero: Newton inside a shrinking bracket.
 
-    `values` gives the function and its derivative. Analyses that have arrived are taken out of the work.
+    `start` lies between the two; `values` gives the function and its derivative. Analyses that have arrived are taken out of the work.
     """
-    t = np.sqrt(low * high) if start is None else start
-    t = np.where((t > 0) | (start is not None), t, high / 2)
+    if start.size == 1 and isinstance(model, Mean):
+        return np.array([_root_of_one(values, model.take(0), low[0], high[0], start[0], target[0])])
+    t = start
     found = t.copy()
     open_ = np.arange(t.size)
-    low, high = low.copy(), high.copy()
-    for _ in range(MAX_STEPS):
-        f, slope = values(model, t, target)
-        low, high = np.where(f > 0, t, low), np.where(f > 0, high, t)
-        with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"):
+        for _ in range(MAX_STEPS):
+            f, slope = values(model, t, target)
+            rises = f > 0
+            low, high = np.where(rises, t, low), np.where(rises, high, t)
             new = t - f / slope
-        outside = ~((new >= low) & (new <= high))
-        new = np.where(outside, (low + high) / 2, new)
-        arrived = (np.abs(new - t) <= TOLERANCE * np.abs(new)) | (f == 0) | (high - low <= TOLERANCE * high)
-        t = np.where(f == 0, t, new)
-        if arrived.any():
-            found[open_[arrived]] = t[arrived]
-            stay = np.flatnonzero(~arrived)
+            inside = (new >= low) & (new <= high)
+            new = np.where(inside, new, (low + high) / 2)
+            away = np.abs(new - t) > np.where(inside, NEAR, TOLERANCE) * new
+            found[open_] = t = new
+            stay = np.flatnonzero(away)
             if not stay.size:
                 return found
-            open_, t, low, high, target = open_[stay], t[stay], low[stay], high[stay], target[stay]
-            model = model.take(stay)
-    found[open_] = t
+            if stay.size < t.size:
+                open_, t, low, high, target = open_[stay], t[stay], low[stay], high[stay], target[stay]
+                model = model.take(stay)
     return found
+
+
+def _root_of_one(values: Callable[..., Any], model: Mean, low: Any, high: Any, t: Any, target: Any) -> Any:
+    """`_root` for one analysis, in plain numbers: NumPy takes as long for an array of one as for one of a hundred."""
+    with np.errstate(all="ignore"):
+        for _ in range(MAX_STEPS):
+            f, slope = values(model, t, target)
+            low, high = (t, high) if f > 0 else (low, t)
+            new = t - f / slope
+            near = NEAR
+            if not low <= new <= high:
+                new, near = (low + high) / 2, TOLERANCE
+            t, moved = new, abs(new - t)
+            if moved <= near * t:
+                break
+    return t

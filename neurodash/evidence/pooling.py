@@ -244,21 +244,20 @@ def pool(
     y, v, names = effects.yi, effects.vi, effects.labels
     model = Mean(y[:, None], v[:, None])
     found = _pooled(model, method, test, level, prediction)
-    one = {key: float(value[0]) for key, value in found.items() if key != "several_maxima"}
-    w = model.weights(found["tau2"])[:, 0]
-    weights = 100 * w / w.sum()
-    likelihood = float(log_likelihood(model, found["tau2"], restricted=method == "REML")[0])
+    fit, several = found.pop("fit"), bool(found.pop("several_maxima")[0])
+    one = {key: float(value[0]) for key, value in found.items()}
+    weights = 100 * fit.w[:, 0] / fit.w.sum()
+    likelihood = float(log_likelihood(model, found["tau2"], restricted=method == "REML", fit=fit)[0])
     parameters, n = (1 if method == "CE" else 2), y.size - (method == "REML")
     return Pooled(
         k=y.size, measure=effects.measure, method=method, test=test, level=level,
         **{key: one[key] for key in ("estimate", "se", "ci_low", "ci_high", "pi_low", "pi_high", "statistic", "p",
-                                     "tau2", "se_tau2", "i2", "h2", "q", "q_p")},
+                                     "tau2", "se_tau2", "i2", "h2", "q", "q_p", "typical_variance")},
         df=None if np.isnan(one["df"]) else one["df"], tau=one["tau2"] ** 0.5, q_df=y.size - 1,
-        typical_variance=float(typical_variance(model)[0]) if y.size > 1 else float(v[0]),
         log_likelihood=likelihood, aic=-2 * likelihood + 2 * parameters,
         bic=-2 * likelihood + parameters * float(np.log(n)) if n > 0 else NOT_KNOWN,
         yi=y, vi=v, weights=weights, labels=names,
-        notes=effects.notes + _notes(y, method, test, weights, names, bool(found["several_maxima"][0]), one),
+        notes=effects.notes + _notes(y, method, test, weights, names, several, one),
         call=call_of("pool", *((effects.call or "effects",) if vi is None else ("yi", "vi")), method=method, test=test, level=level,
                      prediction=None if prediction == "test" else prediction),
     )  # fmt: skip
@@ -276,7 +275,7 @@ def pool_many(
     one_of("test", test, TESTS)
     one_of("prediction", prediction, PREDICTIONS)
     level = level_of(level)
-    y, v = (np.asarray(a, dtype=np.float64) for a in (yi, vi))
+    y, v = _set_table(yi, "yi"), _set_table(vi, "vi")
     if y.ndim != 2 or y.shape != v.shape or not y.size:
         raise DataError([Problem("yi, vi", f"shapes {y.shape} and {v.shape}", "two tables of one shape (m, k)")])
     there = ~(np.isnan(y) & np.isnan(v))
@@ -292,7 +291,8 @@ def pool_many(
         else:
             own_y, own_v = columns
             model = Mean(np.where(own, own_y, 0.0), np.where(own, own_v, 1.0), own.astype(np.float64))
-        parts.append({"k": model.k, **_pooled(model, method, test, level, prediction)})
+        found = _pooled(model, method, test, level, prediction)
+        parts.append({"k": model.k, **{key: found[key] for key in found if key not in ("typical_variance", "fit")}})
     merged: dict[str, Any] = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
     return PooledMany(
         method=method,
@@ -301,6 +301,19 @@ def pool_many(
         call=call_of("pool_many", "yi", "vi", method=method, test=test, level=level),
         **merged,
     )
+
+
+def _set_table(values: Any, name: str) -> Floats:
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise DataError(
+            [
+                Problem(
+                    name, "rows of unequal length, or something that is no number", "numbers, a table of shape (m, k)"
+                )
+            ]
+        ) from None
 
 
 def _refuse_bad_sets(y: Floats, v: Floats, there: Any) -> None:
@@ -317,37 +330,34 @@ def _refuse_bad_sets(y: Floats, v: Floats, there: Any) -> None:
 
 
 def _pooled(model: Mean, method: str, test: str, level: float, prediction: str) -> dict[str, Any]:
-    """Every number of a pooled result, shape (m,) each."""
+    """Every number of a pooled result, shape (m,) each, and the `fit` they are from."""
     found = estimate(model, method)
     tau2, k = found.value, model.k
     freedom = k - 1
     alone = freedom == 0
     zero = np.zeros_like(tau2)
-    w = model.weights(tau2)
-    total = w.sum(0)
+    w, w0 = model.weights(tau2), model.weights(zero)
     fit = model.fit(w)
-    b = (w * model.y).sum(0) / total
+    b, variance = model.estimate(w)
     with np.errstate(all="ignore"):
         scale = np.ones_like(tau2) if test == "z" else np.where(alone, 1.0, fit.rss / freedom)
         if test == "adhoc":
             scale = np.maximum(scale, 1.0)
         flat = scale <= 1e-14  # every effect the same: Knapp and Hartung's spread is 0, Wald's is kept
         scale = np.where(flat, 1.0, scale)
-        se = np.sqrt(scale / total)
-        df = np.where((test == "z") | alone, np.nan, freedom)
-        by_t = ~np.isnan(df)
-        reach = np.where(by_t, quantile(level, np.where(by_t, df, 1.0)), quantile(level))
+        se = np.sqrt(scale * variance)
+        df = np.where((test == "z") | alone, np.inf, freedom)
+        reach = quantile(level, df)
         statistic = b / se
-        p = np.where(by_t, two_sided(statistic, np.where(by_t, df, 1.0)), two_sided(statistic))
-        w0 = model.weights(zero)
+        p = np.where(np.isinf(df), two_sided(statistic), two_sided(statistic, df))  # stdtr(inf) errs in the far tail
         q = model.fit(w0).rss
         q_p = np.where(alone, 1.0, special.chdtrc(np.maximum(freedom, 1), q))
+        typical = np.where(alone, model.v[0], freedom / model.trace(w0))
         if method == "CE":
             i2 = np.where(~alone & (q > 0), np.maximum(0.0, 100 * (q - freedom) / q), 0.0)
             h2 = np.where(alone, 1.0, q / freedom)
             pi_low = pi_high = np.full_like(b, np.nan)
         else:
-            typical = freedom / model.trace(w0)
             i2 = np.where(alone, 0.0, 100 * tau2 / (typical + tau2))
             h2 = np.where(alone, 1.0, tau2 / typical + 1)
             spread = np.sqrt(se**2 + tau2)
@@ -359,8 +369,8 @@ def _pooled(model: Mean, method: str, test: str, level: float, prediction: str) 
         se_tau2 = np.where(alone, np.nan, standard_error(model, method, tau2))
     return {
         "estimate": b, "se": se, "ci_low": b - reach * se, "ci_high": b + reach * se, "pi_low": pi_low, "pi_high": pi_high,
-        "statistic": statistic, "df": df, "p": p, "tau2": tau2, "se_tau2": se_tau2, "i2": i2, "h2": h2, "q": q, "q_p": q_p,
-        "several_maxima": found.several,
+        "statistic": statistic, "df": np.where(np.isinf(df), np.nan, df), "p": p, "tau2": tau2, "se_tau2": se_tau2, "i2": i2, "h2": h2,
+        "q": q, "q_p": q_p, "several_maxima": found.several, "typical_variance": typical, "fit": fit,
     }  # fmt: skip
 
 
@@ -417,7 +427,7 @@ def heterogeneity_interval(yi: Any, vi: Any = None, *, level: float = 95, x: Any
     effects = as_effects(yi, vi)
     y, v = effects.yi, effects.vi
     model: Model = (
-        Mean(y[:, None], v[:, None]) if x is None else Linear(y[:, None], v[:, None], np.asarray(x, dtype=np.float64))
+        Mean(y[:, None], v[:, None]) if x is None else Linear(y[:, None], v[:, None], _design_table(x, y.size))
     )
     freedom = model.k - model.p
     if freedom[0] < 1:
@@ -454,6 +464,23 @@ def heterogeneity_interval(yi: Any, vi: Any = None, *, level: float = 95, x: Any
         empty=empty, level=level, call=call_of("heterogeneity_interval", "yi", "vi", level=level),
         notes=(Note("empty_interval", "The effects vary less than chance alone would make them: only tau² = 0 is left."),) if empty else (),
     )  # fmt: skip
+
+
+def _design_table(x: Any, k: int) -> Floats:
+    table_ = _set_table(x, "x")
+    if table_.ndim != 2:
+        raise DataError(
+            [Problem("x", f"numbers of shape {table_.shape}", "a table, one row a trial and one column a term")]
+        )
+    if len(table_) != k:
+        raise DataError([Problem("x", f"{len(table_)} rows", f"{k}, one a trial")])
+    if bad := np.flatnonzero(~np.isfinite(table_).all(axis=1)).tolist():
+        raise DataError(
+            [Problem(f"x, row {i + 1}", "a number that is missing or infinite", "finite numbers") for i in bad]
+        )
+    if k > table_.shape[1] > np.linalg.matrix_rank(table_ / np.maximum(np.abs(table_).max(0), 1e-300)):
+        raise DataError([Problem("x", "columns that repeat each other", "terms that do not repeat each other")])
+    return table_
 
 
 # Tables of events, pooled without an effect size of each trial
@@ -558,6 +585,12 @@ def _tables(events1: Any, n1: Any, events2: Any, n2: Any) -> tuple[Floats, Float
     e1, t1, e2, t2 = (
         column(x, name) for x, name in ((events1, "events1"), (n1, "n1"), (events2, "events2"), (n2, "n2"))
     )
+    sizes = {"events1": e1.size, "n1": t1.size, "events2": e2.size, "n2": t2.size}
+    if len(set(sizes.values())) > 1:
+        told = ", ".join(f"{name} {size}" for name, size in sizes.items())
+        raise DataError(
+            [Problem("events1, n1, events2, n2", f"columns of unequal length: {told}", "one value a trial in each")]
+        )
     problems = []
     for events, people, name in ((e1, t1, "events1"), (e2, t2, "events2")):
         wrong = ~((events >= 0) & (events <= people) & (people >= 1))
@@ -575,6 +608,17 @@ def _tables(events1: Any, n1: Any, events2: Any, n2: Any) -> tuple[Floats, Float
                     "no event in any trial",
                     "at least one event",
                     "Without events nothing can be pooled as a ratio or difference.",
+                )
+            ]
+        )
+    if (e1 == t1).all() and (e2 == t2).all():
+        raise DataError(
+            [
+                Problem(
+                    "events1, events2",
+                    "everybody had the event in every trial",
+                    "at least one person without it",
+                    "Where everybody has the event the arms cannot differ.",
                 )
             ]
         )

@@ -244,11 +244,21 @@ def _omnibus(
 
 def _design(moderators: Mapping[str, Any], k: int, intercept: bool) -> tuple[Floats, tuple[str, ...], Any]:
     """The design matrix, the names of its columns, and which trials have every moderator."""
+    if not isinstance(moderators, Mapping):
+        raise DataError(
+            [Problem("moderators", type(moderators).__name__, "a name for each list of values: {'dose': [...]}")]
+        )
     columns: list[Floats] = [np.ones(k)] if intercept else []
     terms = ["intercept"] if intercept else []
     there = np.ones(k, dtype=bool)
     problems = []
     for name, values in moderators.items():
+        if name == "intercept":
+            problems.append(Problem("moderator intercept", "the name of the constant term", "another name"))
+            continue
+        if not np.iterable(values):
+            problems.append(Problem(f"moderator {name}", f"{values}", f"a list of {k}, one a trial"))
+            continue
         listed = [None if x is None or x == "" or (isinstance(x, float) and math.isnan(x)) else x for x in values]
         if len(listed) != k:
             problems.append(Problem(f"moderator {name}", f"{len(listed)} values", f"{k}, one a trial"))

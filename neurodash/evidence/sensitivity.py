@@ -138,6 +138,10 @@ def cumulative(
     y, v, k, names = effects.yi, effects.vi, effects.k, effects.labels
     if order is not None and len(order) != k:
         raise DataError([Problem("order", f"{len(order)} values", f"{k}, one a trial")])
+    if order is not None:
+        missing = [i for i, x in enumerate(order) if x is None or x != x]
+        if missing:
+            raise DataError([Problem(f"trial {names[i]}, order", "nothing", "a value to sort by") for i in missing])
     sequence = np.arange(k) if order is None else np.argsort(np.asarray(order), kind="stable")
     y, v = y[sequence], v[sequence]
     there = np.tri(k, dtype=bool)
@@ -169,6 +173,7 @@ def influence(
         scale = (own * residual**2).sum(0) / (k - 2)
         if test == "adhoc":
             scale = np.maximum(scale, 1.0)
+        scale = np.where(scale <= 1e-14, 1.0, scale)  # the others are all the same: Wald's error is kept, as in `pool`
     change = whole.estimate - left.estimate
     variance_del = scale / w_del.sum(0)
     hat = whole.weights / 100
