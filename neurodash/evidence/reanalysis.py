@@ -162,13 +162,17 @@ class Reanalysis:
         )  # fmt: skip
 
     def says_to(self, claim: Claim) -> tuple[Voice, str]:
-        """What our own analysis says to a claim, by the rules for published results."""
+        """What our own analysis says to a claim, by the rules for published results, with one exception: where chance is
+        not excluded it stays silent instead of disagreeing. A handful of trials cannot contradict by showing too little."""
         result = self.as_result(claim.population)
         if result is None:
             return "silent", f"fewer than {FEW_TRIALS} trials can be used"
         if claim.says == "more_with_dose":
             return "silent", "the analysis compares training with no training, not doses"
-        return listen(result, claim)
+        voice, reason = listen(result, claim)
+        if voice == "disagrees" and not result.excludes_null:
+            return "silent", f"chance is not excluded: {wording.count(self.k, 'trial')} cannot settle it"
+        return voice, reason
 
 
 def reanalyse(

@@ -214,7 +214,11 @@ def test_what_our_own_analysis_says_follows_the_rules_for_published_results() ->
         {"population": "ms", "intervention": ["balance"], "outcome": "balance", "says": "improves", "cites": ["x"]}
     )
     assert analyse(*three(a="6", b="6", c="6")).says_to(improves)[0] == "agrees"
-    assert analyse(*three(a="1", b="1", c="1")).says_to(improves)[0] == "disagrees"
+    assert analyse(*three(a="-4", b="-4", c="-4")).says_to(improves)[0] == "disagrees"
+    assert analyse(*three(a="1", b="1", c="1")).says_to(improves) == (
+        "silent",
+        "chance is not excluded: 3\u00a0trials cannot settle it",
+    )
     assert analyse(*three()[:2]).says_to(improves) == ("silent", "fewer than 3 trials can be used")
 
 
