@@ -200,8 +200,8 @@ def robust(
 
     "CR0" is the plain sandwich and "CR1" the same times n / (n - p), both with t of (clusters - p) df; "CR2" takes the
     bias of few clusters out and has Satterthwaite degrees of freedom for each coefficient.
-    Raises DataError where a cluster is missing or there are not more clusters than coefficients.
-    Source: Pustejovsky and Tipton 2018, J Bus Econ Stat 36:672-683; Hedges, Tipton and Johnson 2010, Res Synth Methods.
+    Raises DataError where a cluster is missing, there are not more clusters than coefficients, or the clusters do not
+    differ from each other at all (the error would be 0). Source: Pustejovsky and Tipton 2018, J Bus Econ Stat 36:672-683; Hedges, Tipton and Johnson 2010, Res Synth Methods.
     """
     one_of("estimator", estimator, ESTIMATORS)
     level = level_of(model.level if level is None else level)
@@ -234,6 +234,11 @@ def robust(
         covariance = bread @ meat @ bread * (len(kinds) / (len(kinds) - p) if estimator == "CR1" else 1.0)
         df = np.full(p, float(len(kinds) - p))
     se = np.sqrt(np.diag(covariance))
+    if not (se > 0).all():
+        flat = ", ".join(term for term, each in zip(terms, se, strict=True) if not each > 0)
+        raise DataError(
+            [Problem(f"robust, {flat}", "no spread between the clusters", "clusters that differ from each other", "Use the model's own standard errors.")]
+        )  # fmt: skip
     reach = np.asarray(quantile(level, df))
     few = (df < 4).any()
     return Robust(

@@ -33,6 +33,9 @@ def se_from_interval(low: Any, high: Any, level: float = 95, df: Any = None) -> 
 def se_from_p(estimate: Any, p: Any, df: Any = None) -> Any:
     """The standard error behind an estimate with a two-sided p value (not "<0.05"). Cochrane Handbook, 6.3.2."""
     estimate, p = _numbers(estimate=estimate, p=p)
+    if df is not None:
+        (df,) = _numbers(df=df)
+        _hold("df", df, lambda x: x > 0, "degrees of freedom above 0")
     _hold("p", p, lambda x: (x > 0) & (x < 1), "a p value between 0 and 1, without a < or >")
     _hold("estimate", estimate, lambda x: x != 0, "an estimate other than 0")
     return np.abs(estimate) / _statistic(p, df)

@@ -75,6 +75,15 @@ class HeterogeneityInterval(Analysis):
     empty: bool
     level: float
 
+    def __str__(self) -> str:
+        head = f"Q-profile, {self.level:g} %: "
+        if self.empty:
+            return f"{head}{self.notes[0]}"
+        return (
+            f"{head}tau² {figure(self.tau2_low)} to {figure(self.tau2_high)}, tau {figure(self.tau_low)} to {figure(self.tau_high)}, "
+            f"I² {figure(self.i2_low, 1)} to {figure(self.i2_high, 1)} %, H² {figure(self.h2_low, 2)} to {figure(self.h2_high, 2)}"
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Pooled(Analysis):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import comb
 from typing import Any
 
@@ -132,7 +132,31 @@ class Bias(Analysis):
     egger: Egger
     rank: RankTest
     trim_fill: TrimFill | None
-    pet_peese: PetPeese = field()
+    pet_peese: PetPeese
+
+    def _rows(self) -> list[dict[str, Any]]:
+        """One row a test: what it found, with its interval or its p where it has one."""
+        rows: list[dict[str, Any]] = [
+            {"test": "egger", "found": self.egger.slope, "p": self.egger.p},
+            {"test": "rank", "found": self.rank.tau, "p": self.rank.p},
+        ]
+        if self.trim_fill is not None:
+            filled = self.trim_fill.adjusted
+            rows.append(
+                {
+                    "test": "trim_fill",
+                    "found": filled.estimate,
+                    "p": filled.p,
+                    "ci_low": filled.ci_low,
+                    "ci_high": filled.ci_high,
+                    "k0": self.trim_fill.k0,
+                }
+            )
+        own = self.pet_peese
+        rows.append(
+            {"test": "pet_peese", "found": own.estimate, "p": own.pet_p, "ci_low": own.ci_low, "ci_high": own.ci_high}
+        )
+        return rows
 
     def __str__(self) -> str:
         parts = [self.egger, self.rank, self.trim_fill, self.pet_peese]
