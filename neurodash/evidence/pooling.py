@@ -251,12 +251,14 @@ def pool(
     level = level_of(level)
     effects = as_effects(yi, vi, labels)
     y, v, names = effects.yi, effects.vi, effects.labels
-    model = Mean(y[:, None], v[:, None])
-    found = _pooled(model, method, test, level, prediction)
-    fit, several = found.pop("fit"), bool(found.pop("several_maxima")[0])
-    one = {key: float(value[0]) for key, value in found.items()}
-    weights = 100 * fit.w[:, 0] / fit.w.sum()
-    likelihood = float(log_likelihood(model, found["tau2"], restricted=method == "REML", fit=fit)[0])
+    column = Mean(y[:, None], v[:, None])
+    tau2 = estimate(column, method)
+    model = column.take(0)  # from here on plain numbers, which is faster than columns of one
+    found = _pooled(model, tau2.value[0], method, test, level, prediction)
+    fit, several = found.pop("fit"), bool(tau2.several[0])
+    one = {key: float(value) for key, value in found.items()}
+    weights = 100 * fit.w / fit.w.sum()
+    likelihood = float(log_likelihood(model, tau2.value[0], restricted=method == "REML", fit=fit))
     parameters, n = (1 if method == "CE" else 2), y.size - (method == "REML")
     return Pooled(
         k=y.size, measure=effects.measure, method=method, test=test, level=level,
@@ -300,8 +302,10 @@ def pool_many(
         else:
             own_y, own_v = columns
             model = Mean(np.where(own, own_y, 0.0), np.where(own, own_v, 1.0), own.astype(np.float64))
-        found = _pooled(model, method, test, level, prediction)
-        parts.append({"k": model.k, **{key: found[key] for key in found if key not in ("typical_variance", "fit")}})
+        tau2 = estimate(model, method)
+        found = _pooled(model, tau2.value, method, test, level, prediction)
+        own_parts = {key: found[key] for key in found if key not in ("typical_variance", "fit")}
+        parts.append({"k": model.k, "several_maxima": tau2.several, **own_parts})
     merged: dict[str, Any] = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
     return PooledMany(
         method=method,
@@ -338,48 +342,51 @@ def _refuse_bad_sets(y: Floats, v: Floats, there: Any) -> None:
         raise DataError(problems)
 
 
-def _pooled(model: Mean, method: str, test: str, level: float, prediction: str) -> dict[str, Any]:
-    """Every number of a pooled result, shape (m,) each, and the `fit` they are from."""
-    found = estimate(model, method)
-    tau2, k = found.value, model.k
+def _pooled(model: Mean, tau2: Any, method: str, test: str, level: float, prediction: str) -> dict[str, Any]:
+    """Every number of a pooled result, shape (m,) each, and the `fit` they are from; plain numbers for one analysis."""
+    k = model.k
     freedom = k - 1
     alone = freedom == 0
-    zero = np.zeros_like(tau2)
-    w, w0 = model.weights(tau2), model.weights(zero)
+    some_alone = bool(np.any(alone))
+
+    def together(value: Any, instead: Any) -> Any:
+        """The value where an analysis has two trials or more, something else where it has one."""
+        return np.where(alone, instead, value) if some_alone else value
+
+    w, w0 = model.weights(tau2), model.weights(0.0 * tau2)
     fit = model.fit(w)
     b, variance = model.estimate(w)
     with np.errstate(all="ignore"):
-        scale = np.ones_like(tau2) if test == "z" else np.where(alone, 1.0, fit.rss / freedom)
+        scale = 1.0 + 0.0 * b if test == "z" else together(fit.rss / freedom, 1.0)
         if test == "adhoc":
             scale = np.maximum(scale, 1.0)
-        flat = scale <= 1e-14  # every effect the same: Knapp and Hartung's spread is 0, Wald's is kept
-        scale = np.where(flat, 1.0, scale)
+        scale = scale + (scale <= 1e-14)  # every effect the same: the Knapp-Hartung spread is 0, Wald's is kept
         se = np.sqrt(scale * variance)
-        df = np.where((test == "z") | alone, np.inf, freedom)
+        df = together(freedom, np.inf) if test != "z" else np.full_like(b, np.inf)
         reach = quantile(level, df)
         statistic = b / se
-        p = np.where(np.isinf(df), two_sided(statistic), two_sided(statistic, df))  # stdtr(inf) errs in the far tail
+        by_normal = two_sided(statistic) if test == "z" or some_alone else None  # stdtr(inf) errs in the far tail
+        p = by_normal if test == "z" else together(two_sided(statistic, df), by_normal)
         q = model.fit(w0).rss
-        q_p = np.where(alone, 1.0, special.chdtrc(np.maximum(freedom, 1), q))
-        typical = np.where(alone, model.v[0], freedom / model.trace(w0))
+        q_p = together(special.chdtrc(freedom, q), 1.0)
+        typical = together(freedom / model.trace(w0), model.v[0])
         if method == "CE":
-            i2 = np.where(~alone & (q > 0), np.maximum(0.0, 100 * (q - freedom) / q), 0.0)
-            h2 = np.where(alone, 1.0, q / freedom)
+            i2 = together(np.where(q > 0, np.maximum(0.0, 100 * (q - freedom) / q), 0.0), 0.0)
+            h2 = together(q / freedom, 1.0)
             pi_low = pi_high = np.full_like(b, np.nan)
         else:
-            i2 = np.where(alone, 0.0, 100 * tau2 / (typical + tau2))
-            h2 = np.where(alone, 1.0, tau2 / typical + 1)
-            spread = np.sqrt(se**2 + tau2)
+            i2 = together(100 * tau2 / (typical + tau2), 0.0)
+            h2 = together(tau2 / typical + 1, 1.0)
             far = reach
             if prediction == "hts":
                 far = np.where(k > 2, quantile(level, np.maximum(k - 2, 1)), np.nan)
-            far = np.where(alone, np.nan, far)
-            pi_low, pi_high = b - far * spread, b + far * spread
-        se_tau2 = np.where(alone, np.nan, standard_error(model, method, tau2))
+            far = together(far, np.nan) * np.sqrt(se**2 + tau2)
+            pi_low, pi_high = b - far, b + far
+        se_tau2 = together(standard_error(model, method, tau2), np.nan)
     return {
         "estimate": b, "se": se, "ci_low": b - reach * se, "ci_high": b + reach * se, "pi_low": pi_low, "pi_high": pi_high,
         "statistic": statistic, "df": np.where(np.isinf(df), np.nan, df), "p": p, "tau2": tau2, "se_tau2": se_tau2, "i2": i2, "h2": h2,
-        "q": q, "q_p": q_p, "several_maxima": found.several, "typical_variance": typical, "fit": fit,
+        "q": q, "q_p": q_p, "typical_variance": typical, "fit": fit,
     }  # fmt: skip
 
 
