@@ -261,7 +261,9 @@ def _safe(svg: str) -> SafeString:
 
 
 def _both_widths(rows: Sequence[plots.Row], title: str, description: str) -> SafeString:
-    """A wide and a narrow drawing; the style sheet shows the one that fits."""
+    """A wide and a narrow drawing; the style sheet shows the one that fits. Nothing for more rows than anybody reads."""
+    if len(rows) > plots.MOST_ROWS:
+        return mark_safe("")
     return _safe("".join(plots.forest(rows, AXIS, title, description, narrow) for narrow in (False, True)))
 
 
