@@ -10,9 +10,11 @@ without ever building P.
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -29,13 +31,14 @@ MAX_STEPS = 100  # of a search that always halves its bracket at least every sec
 Bools = npt.NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True)
-class Fit:
+class Fit(NamedTuple):
     """The weighted least-squares fit of one model at a given tau2: weights and P y, shape (k, m)."""
 
     w: Floats
     e: Floats
     rss: Floats  # y'Py, the generalised Q
+    b: Floats  # the mean, or the coefficients, shape (m, p)
+    inverse: Floats  # (X'WX)^-1, shape (m,) or (m, p, p): the variance of b where the weights are inverse variances
 
 
 class Model(Protocol):
@@ -77,25 +80,21 @@ class Mean:
         return w
 
     def fit(self, w: Floats) -> Fit:
-        e = w * self.y
-        residual = self.y - e.sum(0) / w.sum(0)
-        np.multiply(w, residual, out=e)
-        return Fit(w, e, _dot(e, residual))
-
-    def estimate(self, w: Floats) -> tuple[Floats, Floats]:
-        """The mean and its variance where the weights are inverse variances."""
-        total = w.sum(0)
-        return (w * self.y).sum(0) / total, 1 / total
+        total = np.add.reduce(w, 0)
+        b = _dot(w, self.y) / total
+        residual = self.y - b
+        e = w * residual
+        return Fit(w, e, _dot(e, residual), b, 1 / total)
 
     def trace(self, w: Floats, d: Floats | None = None) -> Floats:
         """tr(P D)."""
         wd = w if d is None else w * d
-        found: Floats = wd.sum(0) - _dot(w, wd) / w.sum(0)
+        found: Floats = np.add.reduce(wd, 0) - _dot(w, wd) / np.add.reduce(w, 0)
         return found
 
     def trace2(self, w: Floats, d: Floats | None = None, e: Floats | None = None) -> Floats:
         """tr(P D P E)."""
-        s = w.sum(0)
+        s = np.add.reduce(w, 0)
         if d is None and e is None:
             squares = _dot(w, w)
             return np.asarray(squares - 2 * _dot(w * w, w) / s + (squares / s) ** 2)
@@ -111,10 +110,7 @@ class Mean:
         """
         w = self.weights(t)
         total = np.add.reduce(w, 0)
-        e = w * self.y
-        centre = np.add.reduce(e, 0)
-        centre /= total
-        np.subtract(self.y, centre, out=e)
+        e = self.y - _dot(w, self.y) / total
         e *= w
         squares = _dot(e, e)
         if restricted:
@@ -127,10 +123,7 @@ class Mean:
         """The excess and its own derivative, (tr PP - 2 y'PPPy tr P / y'PPy) / y'PPy, with W for P as above."""
         w = self.weights(t)
         total = np.add.reduce(w, 0)
-        e = w * self.y
-        centre = np.add.reduce(e, 0)
-        centre /= total
-        np.subtract(self.y, centre, out=e)
+        e = self.y - _dot(w, self.y) / total
         e *= w
         we = w * e
         squares = _dot(e, e)
@@ -170,17 +163,12 @@ class Linear:
         found: Floats = np.einsum("kpm,km,kqm->mpq", self.x, d, self.x, optimize=True)
         return found
 
-    def estimate(self, w: Floats) -> tuple[Floats, Floats]:
-        """Coefficients, shape (m, p), and (X'WX)^-1, shape (m, p, p)."""
-        inverse: Floats = np.linalg.inv(self.gram(w))
-        right = np.einsum("kpm,km->mp", self.x, w * self.y)
-        return np.einsum("mpq,mq->mp", inverse, right), inverse
-
     def fit(self, w: Floats) -> Fit:
-        b, _ = self.estimate(w)
+        inverse: Floats = np.linalg.inv(self.gram(w))
+        b = np.einsum("mpq,mq->mp", inverse, np.einsum("kpm,km->mp", self.x, w * self.y))
         residual = self.y - np.einsum("kpm,mp->km", self.x, b)
         e = w * residual
-        return Fit(w, e, _dot(e, residual))
+        return Fit(w, e, _dot(e, residual), b, inverse)
 
     def trace(self, w: Floats, d: Floats | None = None) -> Floats:
         inverse = np.linalg.inv(self.gram(w))
@@ -276,13 +264,16 @@ def estimate(model: Model, method: str) -> Tau2:
     return Tau2(np.maximum(value, 0.0), none)
 
 
-def standard_error(model: Model, method: str, tau2: Floats) -> Floats:
-    """The standard error of tau2 that belongs to the method, shape (m,). Source: Viechtbauer 2005, J Educ Behav Stat."""
-    zero, freedom = np.zeros_like(tau2), model.k - model.p
+def standard_error(model: Model, method: str, tau2: Floats, fit: Fit | None = None) -> Floats:
+    """The standard error of tau2 that belongs to the method, shape (m,). `fit`: the fit at tau2, if it is known.
+
+    Source: Viechtbauer 2005, J Educ Behav Stat.
+    """
+    freedom = model.k - model.p
     if method == "CE":
         return np.full_like(tau2, np.nan)
     if method in ("DL", "HS"):
-        w = model.weights(zero)
+        w = model.weights(0 * tau2)
         trace = model.trace(w)
         spread = 2 * freedom + 4 * tau2 * trace + 2 * tau2**2 * model.trace2(w)
         found = np.sqrt(spread) / (trace if method == "DL" else w.sum(0))
@@ -300,7 +291,7 @@ def standard_error(model: Model, method: str, tau2: Floats) -> Floats:
         )
         found = start / freedom * np.sqrt(spread)
     else:
-        w = model.weights(tau2)
+        w = model.weights(tau2) if fit is None else fit.w
         if method in ("PM", "EB"):
             found = np.sqrt(2 * model.k**2 / freedom) / w.sum(0)
         else:
@@ -353,26 +344,33 @@ def _most_likely(model: Model, restricted: bool) -> Tau2:
         while (excess[-1] > 0).any():  # the grid must end where the likelihood falls for good
             grid = np.concatenate([grid, grid[-1:] * 10])
             excess = np.concatenate([excess, model.excess(grid[-1], restricted)[None]])
+    if grid.shape[1] == 1:
+        return _highest(model, grid, excess, restricted)
     rising = excess > 0
-    peaks, at_zero = rising[:-1] > rising[1:], ~rising[0]
-    count = peaks.sum(0) + at_zero
-    value = np.zeros(grid.shape[1])
-    single = np.flatnonzero((count == 1) & ~at_zero)
+    several: Bools = (rising[:-1] > rising[1:]).sum(0) + ~rising[0] > 1
+    value = np.zeros(several.size)
+    single = np.flatnonzero(rising[0] & ~several)
     if single.size:
-        below = peaks[:, single].argmax(0)
-        ends = below, below + 1
+        ends = (below := rising[:, single].sum(0) - 1), below + 1
         value[single] = _climb(
             model.take(single), [grid[i, single] for i in ends], [excess[i, single] for i in ends], restricted
         )
-    several = count > 1
-    for column in np.flatnonzero(several):
-        part = model.take([column])
-        found = [0.0] if at_zero[column] else []
-        for below in np.flatnonzero(peaks[:, column]):
-            ends = slice(below, below + 2), [column]
-            found.append(_climb(part, grid[ends], excess[ends], restricted)[0])
-        value[column] = max(found, key=lambda t: log_likelihood(part, np.array([t]), restricted)[0])
+    for i in np.flatnonzero(several):
+        value[i] = _highest(model.take([i]), grid[:, [i]], excess[:, [i]], restricted).value[0]
     return Tau2(value, several)
+
+
+def _highest(model: Model, grid: Floats, excess: Floats, restricted: bool) -> Tau2:
+    """`_most_likely` of one analysis, from the grid and its excess there, shape (g, 1)."""
+    rising = [value > 0 for (value,) in excess.tolist()]
+    found: list[Floats] = [] if rising[0] else [np.zeros(1)]
+    for below, pair in enumerate(itertools.pairwise(rising)):
+        if pair == (True, False):
+            ends = slice(below, below + 2)
+            found.append(_climb(model, grid[ends], excess[ends], restricted))
+    if len(found) == 1:
+        return Tau2(found[0], np.array([False]))
+    return Tau2(max(found, key=lambda t: log_likelihood(model, t, restricted)[0]), np.array([True]))
 
 
 def _excess(model: Model, grid: Floats, restricted: bool) -> Floats:
@@ -391,17 +389,18 @@ def _grid(model: Model) -> Floats:
     is then at most max(w) sum(w) R^2 / 4 and tr P at least min(w) (k - p): above R^2 k / (2 (k - p)) nothing rises.
     """
     if (mask := getattr(model, "live", None)) is None:
-        low, widest = model.v.min(0) / 2, model.v.max(0)
-        spread = model.y.max(0) - model.y.min(0)
+        low, widest = np.minimum.reduce(model.v) / 2, np.maximum.reduce(model.v)
+        spread = np.maximum.reduce(model.y) - np.minimum.reduce(model.y)
     else:
         live = mask > 0
         low = np.where(live, model.v, np.inf).min(0) / 2
         widest = np.where(live, model.v, 0).max(0)
         spread = np.where(live, model.y, -np.inf).max(0) - np.where(live, model.y, np.inf).min(0)
     high = np.maximum(spread**2 * model.k / (2 * (model.k - model.p)), widest) * 1.01
-    points = int(min(MAX_GRID, 2 + np.ceil(np.log(high / low).max() / np.log(STEP))))
+    reach = high / low
+    points = 2 + math.ceil(min(MAX_GRID - 2, math.log(reach.max()) / math.log(STEP)))
     grid = np.zeros((points + 1, low.size))
-    grid[1:] = low * (high / low) ** (np.arange(points) / (points - 1))[:, None]
+    grid[1:] = low * reach ** (np.arange(points) / (points - 1))[:, None]
     return grid
 
 

@@ -257,7 +257,7 @@ def pool(
     found = _pooled(model, tau2.value[0], method, test, level, prediction)
     fit, several = found.pop("fit"), bool(tau2.several[0])
     one = {key: float(value) for key, value in found.items()}
-    weights = 100 * fit.w / fit.w.sum()
+    weights = 100 * fit.inverse * fit.w
     likelihood = float(log_likelihood(model, tau2.value[0], restricted=method == "REML", fit=fit))
     parameters, n = (1 if method == "CE" else 2), y.size - (method == "REML")
     return Pooled(
@@ -353,15 +353,15 @@ def _pooled(model: Mean, tau2: Any, method: str, test: str, level: float, predic
         """The value where an analysis has two trials or more, something else where it has one."""
         return np.where(alone, instead, value) if some_alone else value
 
-    w, w0 = model.weights(tau2), model.weights(0.0 * tau2)
-    fit = model.fit(w)
-    b, variance = model.estimate(w)
+    fit, w0 = model.fit(model.weights(tau2)), model.weights(0.0 * tau2)
+    b = fit.b
     with np.errstate(all="ignore"):
         scale = 1.0 + 0.0 * b if test == "z" else together(fit.rss / freedom, 1.0)
         if test == "adhoc":
             scale = np.maximum(scale, 1.0)
         scale = scale + (scale <= 1e-14)  # every effect the same: the Knapp-Hartung spread is 0, Wald's is kept
-        se = np.sqrt(scale * variance)
+        se = np.sqrt(scale * fit.inverse)
+        degrees = together(freedom, np.nan) if test != "z" else np.full_like(b, np.nan)
         df = together(freedom, np.inf) if test != "z" else np.full_like(b, np.inf)
         reach = quantile(level, df)
         statistic = b / se
@@ -382,10 +382,10 @@ def _pooled(model: Mean, tau2: Any, method: str, test: str, level: float, predic
                 far = np.where(k > 2, quantile(level, np.maximum(k - 2, 1)), np.nan)
             far = together(far, np.nan) * np.sqrt(se**2 + tau2)
             pi_low, pi_high = b - far, b + far
-        se_tau2 = together(standard_error(model, method, tau2), np.nan)
+        se_tau2 = together(standard_error(model, method, tau2, fit), np.nan)
     return {
         "estimate": b, "se": se, "ci_low": b - reach * se, "ci_high": b + reach * se, "pi_low": pi_low, "pi_high": pi_high,
-        "statistic": statistic, "df": np.where(np.isinf(df), np.nan, df), "p": p, "tau2": tau2, "se_tau2": se_tau2, "i2": i2, "h2": h2,
+        "statistic": statistic, "df": degrees, "p": p, "tau2": tau2, "se_tau2": se_tau2, "i2": i2, "h2": h2,
         "q": q, "q_p": q_p, "typical_variance": typical, "fit": fit,
     }  # fmt: skip
 
@@ -414,7 +414,7 @@ def _notes(
                 "The likelihood has several maxima in tau²; the highest was taken (checked on a grid).",
             )
         )
-    if y.size > 1 and test != "z" and np.ptp(y) == 0:
+    if y.size > 1 and test != "z" and (y == y[0]).all():
         notes.append(
             Note(
                 "no_spread",

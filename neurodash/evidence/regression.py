@@ -211,16 +211,14 @@ def regress(
 def _fitted(y: Floats, v: Floats, x: Floats, method: str, test: str) -> dict[str, Any]:
     model = Linear(y[:, None], v[:, None], x)
     found = estimate(model, method)
-    w = model.weights(found.value)
-    b, inverse = model.estimate(w)
-    freedom = x.shape[0] - x.shape[1]
-    scale = 1.0 if test == "z" else float(model.fit(w).rss[0]) / freedom
+    fit = model.fit(model.weights(found.value))
+    scale = 1.0 if test == "z" else float(fit.rss[0]) / (x.shape[0] - x.shape[1])
     if test == "adhoc":
         scale = max(scale, 1.0)
-    covariance = (scale if scale > 1e-14 else 1.0) * inverse[0]
+    covariance = (scale if scale > 1e-14 else 1.0) * fit.inverse[0]
     zero = np.zeros(1)
     return {
-        "b": b[0], "covariance": covariance, "se": np.sqrt(np.diag(covariance)), "tau2": float(found.value[0]),
+        "b": fit.b[0], "covariance": covariance, "se": np.sqrt(np.diag(covariance)), "tau2": float(found.value[0]),
         "several": bool(found.several[0]), "qe": float(model.fit(model.weights(zero)).rss[0]),
     }  # fmt: skip
 
@@ -371,15 +369,14 @@ def permutation_test(regression: Regression, *, iterations: int = 1000, seed: in
         part = orders[start : start + 500]
         m = len(part)
         model = Linear(np.repeat(y[:, None], m, 1), np.repeat(v[:, None], m, 1), np.moveaxis(x[part], 0, 2))
-        w = model.weights(estimate(model, regression.method).value)
-        b, inverse = model.estimate(w)
-        scale = np.ones(m) if regression.test == "z" else model.fit(w).rss / (k - p)
+        fit = model.fit(model.weights(estimate(model, regression.method).value))
+        scale = np.ones(m) if regression.test == "z" else fit.rss / (k - p)
         if regression.test == "adhoc":
             scale = np.maximum(scale, 1.0)
-        covariance = scale[:, None, None] * inverse
-        statistics.append(np.abs(b) / np.sqrt(np.einsum("mpp->mp", covariance)))
+        covariance = scale[:, None, None] * fit.inverse
+        statistics.append(np.abs(fit.b) / np.sqrt(np.einsum("mpp->mp", covariance)))
         block = covariance[:, tested][:, :, tested]
-        omnibus.append(np.einsum("mp,mp->m", b[:, tested], np.linalg.solve(block, b[:, tested][:, :, None])[:, :, 0]))
+        omnibus.append(np.einsum("mp,mp->m", fit.b[:, tested], np.linalg.solve(block, fit.b[:, tested, None])[:, :, 0]))
     all_b, all_qm = np.concatenate(statistics), np.concatenate(omnibus)
     reached = all_b >= np.abs(regression.statistic) * (1 - SAME)
     observed = regression.qm * (len(tested) if regression.qm_df2 is not None else 1)
