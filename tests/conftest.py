@@ -11,12 +11,14 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from neurodash.library import CONTENT
+from tests.chromium import CHROMIUM, FLAGS
 
 ROOT = Path(__file__).resolve().parent.parent
 DAY = "2026-11-21"  # the day the tests judge by, so that no test changes its mind at midnight
@@ -26,6 +28,18 @@ DAY = "2026-11-21"  # the day the tests judge by, so that no test changes its mi
 def content(tmp_path: Path) -> Path:
     """A copy of the library that a test may break."""
     return Path(shutil.copytree(CONTENT, tmp_path / "content"))
+
+
+def clinic_brief(clinic: Path, slug: str) -> Path:
+    """A clinic's folder with a brief of its own, made from ours on balance with its protocol; returns the brief's folder."""
+    own, source = clinic / "ms" / slug, CONTENT / "ms" / "balance-training"
+    own.mkdir(parents=True)
+    for name in ("brief.md", "findings.yaml"):
+        (own / name).write_text((source / name).read_text())
+    protocol = (CONTENT / "protocols" / "balance-training.yaml").read_text()
+    (clinic / "protocols").mkdir()
+    (clinic / "protocols" / f"{slug}.yaml").write_text(protocol.replace("id: balance-training", f"id: {slug}", 1))
+    return own
 
 
 def run(
@@ -124,3 +138,41 @@ def text_of(html: bytes | str) -> str:
     page = html.decode() if isinstance(html, bytes) else html
     page = re.sub(r"<(script|style)\b.*?</\1>", " ", page, flags=re.DOTALL)
     return " ".join(re.sub(r"<[^>]+>", " ", page).split())
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as play:
+        running = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def visit(browser: Browser, server: Server) -> Iterator[Callable[..., Page]]:
+    """Open a page in a context of its own; fails if the page logs an error or asks another site for anything."""
+    contexts, wrong = [], []
+
+    def open_(path: str, width: int = 1280, **options: object) -> Page:
+        context = browser.new_context(viewport={"width": width, "height": 900}, base_url=server.url, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on(
+            "console",
+            lambda message: (
+                wrong.append(message.text) if message.type == "error" and "404" not in message.text else None
+            ),
+        )
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on(
+            "request",
+            lambda request: None if request.url.startswith((server.url, "data:")) else wrong.append(request.url),
+        )
+        page.goto(path)
+        return page
+
+    yield open_
+    for context in contexts:
+        assert context.cookies() == []
+        context.close()
+    assert wrong == []

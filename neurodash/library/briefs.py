@@ -7,25 +7,22 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
-
-from pydantic import Field
 
 from neurodash.errors import Problem, did_you_mean
 from neurodash.library import prose as markdown
 from neurodash.library.prose import Prose
 from neurodash.library.reading import Located, check, read_yaml
 from neurodash.library.rows import Row, Slug, Text
-from neurodash.library.shapes import SIZES, Brief, Finding, Picture, Section, Stage, Video
+from neurodash.library.shapes import SIZES, Brief, Finding, Picture, Section, Video
 
 SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Clinician's note": (),
-    "Clinic action plan": ("Assess", "Choose", "Dose", "Progress", "Monitor"),
+    "Clinic action plan": ("Assess", "Choose", "Monitor"),  # phases, dose and progress come from the protocol
     "Common mistakes": (),
     "Questions": (),
     "Deep dive": ("Clinical nuance", "Dosing by EDSS band", "Edge cases", "Special populations"),
 }
-DRAWINGS = ("hamstring-stretch", "walking-speed")  # what the program can draw beside a brief
+INFOGRAPHIC = "walking-speed"  # a brief names this, or an exercise
 
 
 class _PictureKeys(Row):
@@ -33,13 +30,6 @@ class _PictureKeys(Row):
     image: str = ""
     alt: str = ""
     caption: Text
-
-
-class _StageKeys(Row):
-    name: Text
-    do: Text
-    up: Text
-    back: Text
 
 
 class _FrontMatter(Row):
@@ -51,7 +41,6 @@ class _FrontMatter(Row):
     picture: _PictureKeys
     videos: tuple[Video, ...] = ()
     related: tuple[Slug, ...] = ()
-    stages: Annotated[tuple[_StageKeys, ...], Field(min_length=1)]
     draft: bool = False
 
 
@@ -136,8 +125,7 @@ def read_brief(
         problems.extend(wrong)
         return prose
 
-    for key, text_ in (("title", keys.title), *(("stages", stage.name) for stage in keys.stages)):
-        problems += markdown.number_problems(text_, False, f"{where}:{located.line((key,))}: {key}")
+    problems += markdown.number_problems(keys.title, False, f"{where}:{located.line(('title',))}: title")
     problems += markdown.number_problems(keys.picture.alt, False, f"{where}:{located.line(('picture', 'alt'))}: alt")
     condition, slug = (*folder.split("/"), "")[:2]
     problems += _key_problems(keys, located, where, slug, on)
@@ -158,15 +146,6 @@ def read_brief(
         ),
         videos=keys.videos,
         related=keys.related,
-        stages=tuple(
-            Stage(
-                name=stage.name,
-                do=short(stage.do, "stages", index, "do"),
-                up=short(stage.up, "stages", index, "up"),
-                back=short(stage.back, "stages", index, "back"),
-            )
-            for index, stage in enumerate(keys.stages)
-        ),
         note=note[0].prose if note else Prose(""),
         action_plan=sections["Clinic action plan"],
         mistakes=sections["Common mistakes"],
@@ -196,13 +175,6 @@ def _key_problems(keys: _FrontMatter, located: Located, where: str, slug: str, o
         yield Problem(place("checked"), str(keys.checked), f"not before published, {keys.published}")
     if bool(keys.picture.draw) == bool(keys.picture.image):
         yield Problem(place("picture"), "both or neither of draw and image", "one of them")
-    if keys.picture.draw and keys.picture.draw not in DRAWINGS:
-        yield Problem(
-            place("picture", "draw"),
-            f"“{keys.picture.draw}”",
-            ", ".join(DRAWINGS),
-            did_you_mean(keys.picture.draw, DRAWINGS),
-        )
     if not keys.picture.alt:
         yield Problem(place("picture", "alt"), "no alt text", "what the picture tells somebody who cannot see it")
 

@@ -5,12 +5,28 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 
 from neurodash.errors import Problem, did_you_mean
+from neurodash.library.briefs import INFOGRAPHIC
+from neurodash.library.exercise_checks import exercise_problems, ladder_problems
+from neurodash.library.protocols import Protocol, dose_problems
 from neurodash.library.rows import InstrumentValue, Result, Trial
 from neurodash.library.shapes import Claim, Finding, Library
 
 
 def cross_checks(library: Library, condition_folders: set[str]) -> Iterator[Problem]:
     yield from _code_problems(library)
+    known = {"precautions": library.precautions, "guidelines": library.guidelines, "instruments": library.instruments}
+    yield from exercise_problems(library.exercises, library.ladders, known)
+    yield from ladder_problems(library.ladders, library.ladder_places, library.exercises, library.rules, known)
+    for name, rule in library.rules.items():
+        for source in rule.source:
+            if source not in library.guidelines:
+                accepted = "the id of a guideline"
+                yield Problem(
+                    f"exercises/rules.yaml: {name}: source",
+                    f"“{source}”",
+                    accepted,
+                    did_you_mean(source, library.guidelines),
+                )
     years: dict[str, Result] = {}
     for result in library.results.values():
         first = years.setdefault(result.review_id, result)
@@ -20,8 +36,14 @@ def cross_checks(library: Library, condition_folders: set[str]) -> Iterator[Prob
                 str(result.year or "nothing"),
                 f"{first.year or 'nothing'}, as in line {first.line} of the same review",
             )
+    for protocol in library.protocols.values():
+        yield from _protocol_problems(protocol, library)
     for brief in library.briefs.values():
         where = f"{brief.folder}/brief.md"
+        if brief.slug not in library.protocols:
+            yield Problem(
+                where, "a brief without a protocol", f"protocols/{brief.slug}.yaml, from which its action plan is made"
+            )
         if brief.condition not in condition_folders:
             yield Problem(where, f"a brief of the condition “{brief.condition}”", "a condition.yaml in its folder")
         for other in brief.related:
@@ -33,6 +55,14 @@ def cross_checks(library: Library, condition_folders: set[str]) -> Iterator[Prob
                     ", ".join(others) or "none, until there is another brief",
                     did_you_mean(other, others),
                 )
+        drawings = (INFOGRAPHIC, *library.exercises.exercises)
+        if brief.picture.draw and brief.picture.draw not in drawings:
+            yield Problem(
+                f"{where}:{brief.lines.get('picture', 1)}: picture.draw",
+                f"“{brief.picture.draw}”",
+                f"{INFOGRAPHIC}, or the id of an exercise",
+                did_you_mean(brief.picture.draw, drawings),
+            )
         for finding in brief.findings:
             yield from _claim_problems(finding, library, f"{brief.folder}/findings.yaml")
         notes = {id(prose) for prose in brief.notes.values()}
@@ -40,6 +70,26 @@ def cross_checks(library: Library, condition_folders: set[str]) -> Iterator[Prob
             file = f"{brief.folder}/findings.yaml" if id(prose) in notes else where
             for mark in prose.marks:
                 yield from _mark_problems(mark.kind, mark.id, library, f"{file}:{mark.line}")
+
+
+def _protocol_problems(protocol: Protocol, library: Library) -> Iterator[Problem]:
+    yield from dose_problems(protocol, library.guidelines)
+    instruments = {row.instrument_id for row in library.instruments.values()}
+    variables = library.exercises.words.variables
+    named: list[tuple[str, Collection[str], Collection[str]]] = [
+        ("ladders", protocol.ladders, library.ladders),
+        ("retests", [retest.instrument for retest in protocol.retests], instruments),
+    ]
+    for phase in protocol.phases:
+        named.append((f"phases.{phase.keys.id}.exercises", phase.keys.exercises, library.exercises.exercises))
+        named.append((f"phases.{phase.keys.id}.opens", phase.keys.opens, variables))
+    for key, codes, known in named:
+        for code in codes:
+            if code not in known:
+                yield Problem(f"{protocol.where}: {key}", f"“{code}”", "an id that exists", did_you_mean(code, known))
+    for prose in protocol.prose:
+        for mark in prose.marks:
+            yield from _mark_problems(mark.kind, mark.id, library, f"{protocol.where}:{mark.line}")
 
 
 def _code_problems(library: Library) -> Iterator[Problem]:

@@ -4,6 +4,8 @@ A folder holds any of these; later folders add to earlier ones (a clinic's own b
 
     evidence/   reviews.csv trials.csv retractions.csv vocabulary.yaml
     clinical/   guidelines.csv precautions.csv instruments.csv
+    exercises/  vocabulary.yaml poses.yaml rules.yaml, and a file for each family of exercises with its ladders
+    protocols/  a file for each protocol, named like the brief it belongs to
     <condition>/condition.yaml
     <condition>/<brief>/brief.md findings.yaml and its pictures
 """
@@ -22,7 +24,11 @@ from typing import Any, TypeVar
 from neurodash.errors import DataError, Problem, did_you_mean
 from neurodash.library.briefs import picture_problems, read_brief, read_findings
 from neurodash.library.crosschecks import cross_checks
-from neurodash.library.reading import MAX_BYTES, check, decode, read_bytes, read_table, read_yaml
+from neurodash.library.exercises import Exercise, ExerciseShelf, ExerciseWords
+from neurodash.library.ladders import Ladder, Rule
+from neurodash.library.pictures import PoseSpec
+from neurodash.library.protocols import Protocol, read_protocol
+from neurodash.library.reading import MAX_BYTES, Located, check, decode, read_bytes, read_table, read_yaml
 from neurodash.library.rows import (
     Guideline,
     InstrumentValue,
@@ -47,7 +53,18 @@ IMAGE_SIGNS = ((0, b"\x89PNG"), (0, b"\xff\xd8\xff"), (8, b"WEBP"), (4, b"ftypav
 MAX_IMAGE_BYTES = 2 * 2**20  # ours: a page should stay under 100 KB; a larger file is an original, not a web picture
 # Names that are pages of the site.
 RESERVED = frozenset(
-    {"about", "accessibility", "content", "evidence", "how-checking-works", "privacy", "sources", "static"}
+    {
+        "about",
+        "accessibility",
+        "content",
+        "evidence",
+        "exercises",
+        "how-checking-works",
+        "protocols",
+        "privacy",
+        "sources",
+        "static",
+    }
 )
 MAX_TEXT_BYTES = 2**18  # of a brief or a YAML file. Ours: our longest brief has 33 KB
 MAX_FILES = 20_000  # ours: far above any library, far below what would exhaust a small server
@@ -147,6 +164,13 @@ class _Shelf:
     images: dict[str, bytes] = field(default_factory=dict)
     interventions: dict[str, Term] = field(default_factory=dict)
     outcomes: dict[str, Term] = field(default_factory=dict)
+    exercise_words: dict[str, dict[str, Any]] = field(default_factory=dict)
+    poses: dict[str, PoseSpec] = field(default_factory=dict)
+    exercises: dict[str, Exercise] = field(default_factory=dict)
+    ladders: dict[str, Ladder] = field(default_factory=dict)
+    rules: dict[str, Rule] = field(default_factory=dict)
+    protocols: dict[str, Protocol] = field(default_factory=dict)
+    places: dict[str, str] = field(default_factory=dict)  # of exercises and ladders: file:line
     digest: Any = field(default_factory=hashlib.sha256)
 
     def gather(self, root: Path) -> None:
@@ -198,6 +222,10 @@ class _Shelf:
                     self._table(decode(files[name], where), where, TABLES[name])
                 elif name == "evidence/vocabulary.yaml":
                     self._vocabulary(decode(files[name], where), where)
+                elif folder == "exercises" and name.endswith(".yaml"):
+                    self._exercises(file, read_yaml(decode(files[name], where), where), where)
+                elif folder == "protocols" and name.endswith(".yaml"):
+                    self._protocol(decode(files[name], where), where, file.removesuffix(".yaml"))
                 elif file == "condition.yaml":
                     self._condition(decode(files[name], where), where, folder)
                 elif file == "brief.md":
@@ -226,6 +254,70 @@ class _Shelf:
         if found:
             self.interventions.update(found.interventions)
             self.outcomes.update(found.outcomes)
+
+    def _exercises(self, file: str, located: Located, where: str) -> None:
+        if file == "vocabulary.yaml":
+            words, problems = check(ExerciseWords, located, where)
+            self.problems += problems
+            if words:
+                for kind in ExerciseWords.model_fields:
+                    self.exercise_words.setdefault(kind, {}).update(getattr(words, kind))
+        elif file in ("poses.yaml", "rules.yaml"):
+            kept: dict[str, Any] = self.poses if file == "poses.yaml" else self.rules
+            model = PoseSpec if file == "poses.yaml" else Rule
+            for name in located.data if isinstance(located.data, dict) else ():
+                found, problems = check(model, located, where, (name,))
+                self.problems += problems
+                if found:
+                    kept[name] = found
+        else:
+            self._family(located, where)
+
+    def _protocol(self, text: str, where: str, name: str) -> None:
+        located = read_yaml(text, where)
+        protocol, problems = read_protocol(located, where)
+        self.problems += problems
+        self.blanks += _blanks(text, where)
+        if protocol is None:
+            return
+        if protocol.id != name:
+            self.problems.append(
+                Problem(f"{where}:{located.line(('id',))}: id", f"“{protocol.id}”", f"the file's name, “{name}”")
+            )
+        if protocol.id in self.protocols:
+            accepted = f"each protocol once; it stands in {self.protocols[protocol.id].where}"
+            self.problems.append(Problem(where, f"the protocol “{protocol.id}” again", accepted))
+        self.protocols.setdefault(protocol.id, protocol)
+
+    def _family(self, located: Located, where: str) -> None:
+        kinds: tuple[tuple[str, type[Exercise] | type[Ladder], dict[str, Any]], ...] = (
+            ("exercises", Exercise, self.exercises),
+            ("ladders", Ladder, self.ladders),
+        )
+        data = located.data if isinstance(located.data, dict) else {"": None}
+        for key in data:
+            if key not in ("exercises", "ladders") or not isinstance(data[key], list):
+                self.problems.append(
+                    Problem(f"{where}:{located.line((key,))}", f"“{key}”", "exercises: and a list, ladders: and a list")
+                )
+        for key, model, kept in kinds:
+            items = data.get(key)
+            for index in range(len(items) if isinstance(items, list) else 0):
+                found, problems = check(model, located, where, (key, index))
+                self.problems += problems
+                if found is None:
+                    continue
+                place = f"{where}:{located.line((key, index))}"
+                if found.id in kept:
+                    self.problems.append(
+                        Problem(
+                            place,
+                            f"“{found.id}” again",
+                            f"each id once; it stands at {self.places[f'{key}/{found.id}']}",
+                        )
+                    )
+                kept.setdefault(found.id, found)
+                self.places.setdefault(f"{key}/{found.id}", place)
 
     def _condition(self, text: str, where: str, folder: str) -> None:
         self.condition_folders.add(folder)
@@ -298,6 +390,16 @@ class _Shelf:
             guidelines=rows(Guideline),
             precautions=rows(Precaution),
             instruments=rows(InstrumentValue),
+            exercises=ExerciseShelf(
+                words=ExerciseWords(**self.exercise_words),
+                poses=self.poses,
+                exercises=self.exercises,
+                places={name: self.places[f"exercises/{name}"] for name in self.exercises},
+            ),
+            ladders=self.ladders,
+            ladder_places={name: self.places[f"ladders/{name}"] for name in self.ladders},
+            rules=self.rules,
+            protocols=self.protocols,
             images=self.images,
             blanks=tuple(sorted(self.blanks, key=_by_file_and_line)),
         )
@@ -328,6 +430,8 @@ def _unknown_file(name: str, where: str) -> Problem | None:
     if Path(file).suffix.lower() in IMAGE_TYPES and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", file):
         return Problem(where, f"a picture named “{file}”", "letters, digits, - and _")
     known: tuple[str, ...]
+    if parts[0] in ("exercises", "protocols") and len(parts) == 2 and re.fullmatch(r"[a-z0-9-]+\.yaml", file):
+        return None
     if parts[0] in ("evidence", "clinical"):
         known = tuple(t.split("/")[1] for t in (*TABLES, "evidence/vocabulary.yaml") if t.startswith(parts[0] + "/"))
     elif len(parts) == 2:
@@ -335,7 +439,14 @@ def _unknown_file(name: str, where: str) -> Problem | None:
     elif len(parts) == 3:
         known = ("brief.md", "findings.yaml", *(f"a picture ending in {suffix}" for suffix in IMAGE_TYPES))
     else:
-        known = ("evidence/…", "clinical/…", "<condition>/condition.yaml", "<condition>/<brief>/…")
+        known = (
+            "evidence/…",
+            "clinical/…",
+            "exercises/….yaml",
+            "protocols/….yaml",
+            "<condition>/condition.yaml",
+            "<condition>/<brief>/…",
+        )
     if file in known or (len(parts) == 3 and Path(file).suffix.lower() in IMAGE_TYPES):
         return None
     return Problem(where, "an unknown file", ", ".join(known), did_you_mean(file, known))

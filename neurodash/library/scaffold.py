@@ -25,11 +25,6 @@ picture:
   caption: {blank} one sentence
 videos: []
 related: []
-stages:
-  - name: {blank} name of the first phase
-    do: {blank} what the person does
-    up: "{blank} when to move on {{{{ expert }}}}"
-    back: "{blank} when to step back {{{{ expert }}}}"
 draft: true
 ---
 """
@@ -44,10 +39,33 @@ findings:
       says: improves
       cites: []
 """
+_PROTOCOL = """# Every number cites guideline rows (source:) or is expert judgement; what each key means: docs/writing-a-brief.md
+id: {slug}
+name: {blank} name of the training
+ladders: [stability-limits]
+phases:
+  - id: first
+    name: {blank} name of the first phase
+    exercises: []
+    do: {blank} what the person does
+    up: "{blank} when to move on {{{{ expert }}}}"
+    back: "{blank} when to step back {{{{ expert }}}}"
+doses:
+  - edss: [0, 4.5]
+    start:
+      per_week: {{low: 2, high: 2}}
+    says: "{blank} how much, and why {{{{ expert }}}}"
+order:
+  - "{blank} what comes first in a session {{{{ expert }}}}"
+progress:
+  - "{blank} what moves a person up, and back {{{{ expert }}}}"
+retests:
+  - {{instrument: TUG, weeks: 4}}
+"""
 
 
 def new_brief(content: Path, condition: str, slug: str, on: dt.date, known: Collection[str]) -> Path:
-    """Make `content/<condition>/<slug>/` with brief.md and findings.yaml, whole or not at all.
+    """Make `content/<condition>/<slug>/` with brief.md and findings.yaml, and its protocol, whole or not at all.
 
     `known` are the conditions there are; the folders above are made where they are missing.
     Raises DataError for a slug that cannot be a folder's name, an unknown condition, or a brief that exists.
@@ -60,14 +78,20 @@ def new_brief(content: Path, condition: str, slug: str, on: dt.date, known: Coll
             [Problem("--condition", f"“{condition}”", ", ".join(sorted(known)), did_you_mean(condition, known))]
         )
     folder = content / condition / slug
-    if folder.exists():
-        raise DataError([Problem(str(folder), "a folder that exists", "a new name; nothing was touched")])
+    protocol = content / "protocols" / f"{slug}.yaml"
+    for there in (folder, protocol):
+        if there.exists():
+            what = "a folder" if there == folder else "a file"
+            raise DataError([Problem(str(there), f"{what} that exists", "a new name; nothing was touched")])
     folder.parent.mkdir(parents=True, exist_ok=True)
+    protocol.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=content, prefix=".new-") as draft:
         made = Path(draft, slug)
         made.mkdir(mode=0o755)
         (made / "brief.md").write_text(_FRONT.format(blank=BLANK, day=on) + _body(), encoding="utf-8")
         (made / "findings.yaml").write_text(_FINDINGS.format(blank=BLANK, condition=condition), encoding="utf-8")
+        Path(draft, protocol.name).write_text(_PROTOCOL.format(blank=BLANK, slug=slug), encoding="utf-8")
+        os.rename(Path(draft, protocol.name), protocol)
         os.rename(made, folder)
     return folder
 

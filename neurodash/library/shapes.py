@@ -12,7 +12,10 @@ from typing import Annotated, Literal, get_args
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from neurodash.errors import Problem
+from neurodash.library.exercises import ExerciseShelf
+from neurodash.library.ladders import Ladder, Rule
 from neurodash.library.prose import Prose
+from neurodash.library.protocols import Protocol
 from neurodash.library.rows import (
     Code,
     DoseMeasure,
@@ -152,16 +155,6 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Stage:
-    """A phase of an action plan, with what moves a person up and back."""
-
-    name: str
-    do: Prose
-    up: Prose
-    back: Prose
-
-
-@dataclass(frozen=True)
 class Section:
     """A titled stretch of prose. `instead` is set for a common mistake: what to do in its place."""
 
@@ -185,7 +178,6 @@ class Brief:
     picture: Picture
     videos: tuple[Video, ...]
     related: tuple[str, ...]
-    stages: tuple[Stage, ...]
     note: Prose
     action_plan: tuple[Section, ...]
     mistakes: tuple[Section, ...]
@@ -201,8 +193,6 @@ class Brief:
     def prose(self) -> tuple[Prose, ...]:
         """Every stretch of prose, in reading order."""
         parts: list[Prose] = [self.summary, self.picture.caption, *self.notes.values(), self.note]
-        for stage in self.stages:
-            parts += [stage.do, stage.up, stage.back]
         for section in (*self.action_plan, *self.mistakes, *self.questions, *self.deep_dive):
             parts += [section.prose, *([section.instead] if section.instead else [])]
         return tuple(parts)
@@ -248,6 +238,11 @@ class Library:
     precautions: Mapping[str, Precaution]
     instruments: Mapping[str, InstrumentValue]
     blanks: tuple[Problem, ...]  # what is still to fill in drafts
+    exercises: ExerciseShelf
+    ladders: Mapping[str, Ladder]
+    ladder_places: Mapping[str, str]  # ladder id -> file:line
+    rules: Mapping[str, Rule]
+    protocols: Mapping[str, Protocol]
     images: Mapping[str, bytes]  # "ms/balance-training/photo.jpg" -> bytes
 
     @cached_property

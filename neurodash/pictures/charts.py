@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
 from neurodash import wording
+from neurodash.body import Angle, Pose, solve
 from neurodash.evidence import Judged, Verdict
 from neurodash.evidence.direction import Aligned, align
 from neurodash.library import Result
 from neurodash.pictures import figures
 
 STRIP_WIDTH, STRIP_ROW = 260, 17
+WALKING = Pose(
+    hip=(56, 51), trunk=Angle(86), right_arm=(Angle(-118), Angle(-84)), left_arm=(Angle(-62), Angle(-30)),
+    right_leg=(Angle(-66), Angle(-74), Angle(12)), left_leg=(Angle(-106), Angle(-128), Angle(-30)),
+)  # fmt: skip
 # Standardised results share one axis on every strip, so that a small effect looks small beside a large one.
 SMD_AXIS = (-0.6, 1.5)  # an interval that goes beyond it ends in an arrow
 SMD_TICKS = (0.2, 0.5, 0.8)  # where small, moderate and large begin
@@ -129,7 +134,7 @@ def walking_speed(results: Sequence[Result], alt: str) -> str:
     in_speed = next((r for r in results if r.effect_metric == "MD" and r.estimate is not None and r.interval), None)
     standardised = [r for r in results if r.effect_metric == "SMD" and r.estimate is not None]
     body = [
-        f'<g transform="translate(6 42) scale(1.5)"><path class="ground" d="M14 {figures.GROUND} H98"/>{figures.walker()}</g>'
+        f'<g transform="translate(6 42) scale(1.5)"><path class="ground" d="M14 {figures.GROUND:g} H98"/>{figures.body_svg(solve(WALKING), "side")}</g>'
     ]
     y = 46
     body.append(f'<text class="kicker" x="210" y="{y}">Walking speed after resistance training for the legs</text>')
@@ -184,12 +189,3 @@ def _scale(y: float, at: float, low: float | None, high: float | None, unit: str
         f'<text class="tick" x="{right}" y="{y + 30}" text-anchor="end">{escape(label)}</text>'
         f'<text class="tick" x="{right}" y="{y - 8}" text-anchor="end">faster, {escape(unit)} →</text>'
     )
-
-
-def draw(name: str, results: Sequence[Result], alt: str) -> str:
-    """The drawing a brief names in its front matter."""
-    drawings: Mapping[str, str] = {
-        "hamstring-stretch": figures.hamstring_stretch(alt),
-        "walking-speed": walking_speed(results, alt),
-    }
-    return drawings[name]

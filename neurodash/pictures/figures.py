@@ -1,167 +1,207 @@
-"""Pictograms: a pose is a handful of joint angles, drawn as a body of fixed proportions.
+"""Exercise pictures: a body, what it uses, and how it moves, as SVG.
 
-Angles are in degrees, absolute, in the plane of the picture: 0 points forward (right), 90 up, -90 down.
-Lengths are in units of a picture 120 wide; their shares are close to the usual anthropometric ones
-(Winter, Biomechanics and Motor Control of Human Movement, segment lengths as fractions of stature).
+Limbs are round strokes drawn far to near; the near ones have a thin halo in the colour of the ground, so that an arm
+stays readable before the trunk. Things stand behind, bands and arrows in front.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
 from html import escape
 
-TRUNK, UPPER_ARM, FOREARM, THIGH, SHANK, FOOT = 29.0, 17.0, 16.0, 25.0, 24.0, 10.0
-NECK, HEAD_RADIUS = 14.5, 8.5  # shoulder to the middle of the head
-GROUND = 114.0
-Point = tuple[float, float]
+from neurodash.body import SIDES, Body, Point
+from neurodash.body.skeleton import HEAD_RADIUS
+from neurodash.library.pictures import Arrow, Frame, View
+from neurodash.pictures import things
+
+WIDTH, TOP, HEIGHT = 120.0, -20.0, 146.0
+GROUND = 114.0  # where y = 0 is drawn
+PITCH = math.radians(12)  # seen from the front, from a little above, so that a thigh pointing at us is seen
+Flat = tuple[float, float]
+TIP = 7.0  # length of an arrow's head
 
 
-@dataclass(frozen=True)
-class Limb:
-    """Angles of one arm (upper, fore) or leg (thigh, shank, foot)."""
-
-    angles: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Pose:
-    """A figure seen from the side, facing right, with the hip at `hip`."""
-
-    hip: Point
-    trunk: float
-    head: float
-    near_arm: Limb
-    far_arm: Limb
-    near_leg: Limb
-    far_leg: Limb
+def project(point: Point, view: View) -> Flat:
+    """Where a point of the body is on the picture."""
+    if view == "side":
+        return point.x, GROUND - point.y
+    return 60.0 - point.z, GROUND - (point.y * math.cos(PITCH) - point.x * math.sin(PITCH))
 
 
-@dataclass(frozen=True)
-class Joints:
-    """Where everything is, once the angles are followed from the hip outwards."""
-
-    shoulder: Point
-    head: Point
-    near_arm: tuple[Point, ...]
-    far_arm: tuple[Point, ...]
-    near_leg: tuple[Point, ...]
-    far_leg: tuple[Point, ...]
-
-
-def joints(pose: Pose) -> Joints:
-    """Forward kinematics: segment lengths are the same in every picture."""
-    shoulder = _step(pose.hip, pose.trunk, TRUNK)
-    arm, leg = (UPPER_ARM, FOREARM), (THIGH, SHANK, FOOT)
-    return Joints(
-        shoulder=shoulder,
-        head=_step(shoulder, pose.head, NECK),
-        near_arm=_chain(shoulder, pose.near_arm, arm),
-        far_arm=_chain(shoulder, pose.far_arm, arm),
-        near_leg=_chain(pose.hip, pose.near_leg, leg),
-        far_leg=_chain(pose.hip, pose.far_leg, leg),
+def frame_svg(frame: Frame, before: Frame | None = None, mirrored: bool = False) -> str:
+    """One frame as an SVG of its own, with title and description; `before` is the frame its arrows start from."""
+    told = escape(frame.says)
+    return (
+        f'<svg class="fig" viewBox="0 {TOP:g} {WIDTH:g} {HEIGHT:g}" role="img" aria-label="{told}">'
+        f"<title>{told}</title>{drawn(frame, before, mirrored)}</svg>"
     )
 
 
-def hamstring_stretch(alt: str) -> str:
-    """Seated hamstring stretch with a band: start and move, side by side."""
-    start = Pose(
-        hip=(36.0, 86.2),
-        trunk=86,
-        head=86,
-        near_arm=Limb((-40, -16)),
-        far_arm=Limb((-46, -20)),
-        near_leg=Limb((-26, -31, 62)),
-        far_leg=Limb((-3, -94, 0)),
+def drawn(frame: Frame, before: Frame | None = None, mirrored: bool = False) -> str:
+    """The inside of a frame's SVG."""
+    behind, before_body = things.draw(frame, lambda joint: project(frame.body[joint], frame.view), mirrored)
+    body = (
+        f'<path class="ground" d="M5 {GROUND:g}H115"/>{behind}'
+        + (f'<g class="helper">{body_svg(frame.helper, frame.view)}</g>' if frame.helper else "")
+        + body_svg(frame.body, frame.view, frame.eyes)
+        + before_body
+        + "".join(_arrow(arrow, frame, before) for arrow in frame.arrows)
     )
-    lean = replace(
-        start,
-        trunk=66,
-        head=72,
-        near_arm=Limb((-30, -20)),
-        far_arm=Limb((-36, -24)),
-        near_leg=Limb((-27, -30, 70)),
+    return f'<g transform="matrix(-1 0 0 1 {WIDTH:g} 0)">{body}</g>' if mirrored else body
+
+
+def extent(frame: Frame) -> tuple[float, float, float, float]:
+    """What the bodies of a frame take up: left, top, right, bottom on the picture."""
+    found = []
+    for body in (frame.body, *([frame.helper] if frame.helper else [])):
+        for name, point in body.joints.items():
+            x, y = project(point, frame.view)
+            r = HEAD_RADIUS if name == "head" else 4.25
+            found.append((x - r, y - r, x + r, y + r))
+    left, top, right, bottom = zip(*found, strict=True)
+    return min(left), min(top), max(right), max(bottom)
+
+
+# The body
+
+
+def body_svg(body: Body, view: View, eyes: str = "open") -> str:
+    """A body to stand inside another picture."""
+
+    def path(points: tuple[Point, ...]) -> str:
+        return things.path([project(point, view) for point in points])
+
+    def limb(kind: str, points: tuple[Point, ...], halo: bool = True) -> str:
+        d = path(points)
+        return (f'<path class="{kind} halo" d="{d}"/>' if halo else "") + f'<path class="{kind}" d="{d}"/>'
+
+    trunk = f'<path class="trunk" d="{path(_trunk(body))}z"/>' + _head(body, view, eyes)
+    if view == "side":
+        return (
+            f'<g class="far">{limb("leg", body.leg("left"), False)}{limb("arm", body.arm("left"), False)}</g>{trunk}'
+            f'<g class="near">{limb("leg", body.leg("right"))}{limb("arm", body.arm("right"))}</g>'
+        )
+    hidden = {side for side in SIDES if body[f"{side}_hand"].x < body["waist"].x - 4}
+    arms = {side: limb("arm", body.arm(side)) for side in SIDES}
+    return (
+        f'<g class="near">{"".join(arms[side] for side in SIDES if side in hidden)}'
+        f"{limb('leg', body.leg('left'))}{limb('leg', body.leg('right'))}</g>{trunk}"
+        f'<g class="near">{"".join(arms[side] for side in SIDES if side not in hidden)}</g>'
     )
-    frames = (
-        ("Start", _chair(start.hip) + _figure(start) + _band(start)),
-        (
-            "Lean from the hips",
-            _chair(lean.hip) + _figure(lean) + _band(lean) + _arrow("M26 40 q10 -16 27 -13"),
-        ),
-    )
-    parts = [
-        f'<g transform="translate({index * 130} 0)"><path class="ground" d="M6 {GROUND} H114"/>{body}'
-        f'<text class="frame" x="60" y="132">{escape(label)}</text></g>'
-        for index, (label, body) in enumerate(frames)
-    ]
-    return _picture("0 0 250 138", "Seated hamstring stretch with a band", alt, "".join(parts))
 
 
-def walker() -> str:
-    """A walking figure, to stand inside another picture."""
-    pose = Pose(
-        hip=(56, 63),
-        trunk=86,
-        head=86,
-        near_arm=Limb((-62, -30)),
-        far_arm=Limb((-118, -84)),
-        near_leg=Limb((-66, -74, 12)),
-        far_leg=Limb((-106, -128, -30)),
-    )
-    return _figure(pose)
-
-
-def _step(start: Point, angle: float, length: float) -> Point:
-    turn = math.radians(angle)
-    return start[0] + length * math.cos(turn), start[1] - length * math.sin(turn)
-
-
-def _chain(start: Point, limb: Limb, lengths: tuple[float, ...]) -> tuple[Point, ...]:
-    points = [start]
-    for angle, length in zip(limb.angles, lengths, strict=True):
-        points.append(_step(points[-1], angle, length))
+def _trunk(body: Body) -> tuple[Point, ...]:
+    """Its outline: a line from the side, a shape from the front."""
+    pelvis, waist, neck = body["pelvis"], body["waist"], body["neck"]
+    points = []
+    for side in SIDES:
+        shoulder = (body[f"{side}_shoulder"] - neck).times(0.5)
+        hip = (body[f"{side}_hip"] - pelvis).times(0.4)
+        edge = [neck + shoulder, waist + (shoulder + hip).times(0.4), pelvis + hip]
+        points += edge if side == "right" else edge[::-1]
     return tuple(points)
 
 
-def _path(points: tuple[Point, ...]) -> str:
-    return "M" + " L".join(f"{x:.1f} {y:.1f}" for x, y in points)
+def _head(body: Body, view: View, eyes: str) -> str:
+    x, y = project(body["head"], view)
+    facing, up = body["nose"] - body["head"], (body["head"] - body["neck"]).unit
+    nx, ny = project(body["head"] + facing.times(1.02), view)
+    outside = math.hypot(nx - x, ny - y) > 0.85 * HEAD_RADIUS
+    towards_us = facing.z > 0 if view == "side" else facing.x > 0
+    made = f'<circle class="head" cx="{x:.1f}" cy="{y:.1f}" r="{HEAD_RADIUS:g}"/>'
+    if outside:
+        made += f'<circle class="head" cx="{nx:.1f}" cy="{ny:.1f}" r="2.4"/>'
+    elif towards_us and eyes == "open":
+        made += f'<circle class="face" cx="{nx:.1f}" cy="{ny:.1f}" r="1.9"/>'
+    if eyes == "closed":
+        across = facing.unit.cross(up)
+        for sign in (1.0, -1.0):
+            eye = facing.times(0.72) + up.times(0.6) + across.times(sign * 3.7)
+            if (eye.z if view == "side" else eye.x) <= 0:
+                continue
+            if outside:  # from the side one eye is seen, as a line towards the face
+                ends = [facing.times(by) + up.times(1.6) for by in (0.2, 0.78)]
+            else:
+                ends = [eye + across.times(by) for by in (-1.9, 1.9)]
+            lid = [project(body["head"] + end, view) for end in ends]
+            cx, cy = (lid[0][0] + lid[1][0]) / 2, (lid[0][1] + lid[1][1]) / 2 + 3
+            made += f'<path class="lid" d="M{lid[0][0]:.1f} {lid[0][1]:.1f}Q{cx:.1f} {cy:.1f} {lid[1][0]:.1f} {lid[1][1]:.1f}"/>'
+            if outside:
+                break
+    return made
 
 
-def _figure(pose: Pose) -> str:
-    """Far limbs, trunk, head, near limbs with a halo, so that an arm stays readable before the trunk."""
-    at = joints(pose)
-    near = "".join(
-        f'<path class="{kind} halo" d="{_path(points)}"/><path class="{kind}" d="{_path(points)}"/>'
-        for kind, points in (("leg", at.near_leg), ("arm", at.near_arm))
+# Movement
+
+_PIVOT = {"elbow": "shoulder", "hand": "shoulder", "knee": "hip", "ankle": "hip", "toe": "hip"}
+
+
+def _arrow(arrow: Arrow, frame: Frame, before: Frame | None) -> str:
+    if arrow.start and arrow.end:
+        start, end = ((x, GROUND - y) for x, y in (arrow.start, arrow.end))
+        if arrow.sight:
+            return f'<path class="sight" d="{things.path([start, end])}"/>'
+        middle = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2
+        length = math.dist(start, end) or 1.0
+        normal = (end[1] - start[1]) / length, (start[0] - end[0]) / length
+        bend = middle[0] + normal[0] * arrow.bulge, middle[1] + normal[1] * arrow.bulge
+        return _bow(start, bend, end, arrow.both)
+    view = frame.view
+    moving = str(arrow.of)
+    start = project((before or frame).body[moving], view)
+    end = project(frame.body[moving], view)
+    side, _, kind = moving.rpartition("_")
+    pivot = (
+        frame.body[f"{side}_{_PIVOT[kind]}"]
+        if kind in _PIVOT
+        else frame.body["pelvis" if kind in ("head", "neck", "waist") else "right_ankle"]
     )
+    px, py = project(pivot, view)
+    middle = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2
+    length = math.hypot(middle[0] - px, middle[1] - py) or 1.0
+    out = (middle[0] - px) / length, (middle[1] - py) / length
+    off = (arrow.off[0], -arrow.off[1]) if arrow.off else (out[0] * 9, out[1] * 9)
+    start, end = ((p[0] + off[0], p[1] + off[1]) for p in (start, end))
+    bend = middle[0] + off[0] + out[0] * arrow.bulge, middle[1] + off[1] + out[1] * arrow.bulge
+    return _bow(start, bend, end, arrow.both)
+
+
+def _bow(start: Flat, bend: Flat, end: Flat, both: bool) -> str:
+    tips = [_tip(bend, end)] + ([_tip(bend, start)] if both else [])
+    (bx, by), _ = tips[0]
+    shaft_start = tips[1][0] if both else start
     return (
-        f'<g class="far"><path class="leg" d="{_path(at.far_leg)}"/><path class="arm" d="{_path(at.far_arm)}"/></g>'
-        f'<path class="trunk" d="{_path((pose.hip, at.shoulder))}"/>'
-        f'<circle class="head" cx="{at.head[0]:.1f}" cy="{at.head[1]:.1f}" r="{HEAD_RADIUS}"/>'
-        f'<g class="near">{near}</g>'
+        f'<path class="move" d="M{shaft_start[0]:.1f} {shaft_start[1]:.1f}Q{bend[0]:.1f} {bend[1]:.1f} {bx:.1f} {by:.1f}"/>'
+        + "".join(f'<path class="tip" d="{triangle}"/>' for _, triangle in tips)
     )
 
 
-def _chair(hip: Point) -> str:
-    x, seat = hip[0], hip[1] + 7
+def _tip(towards: Flat, end: Flat) -> tuple[Flat, str]:
+    """Where the shaft meets an arrow's head, and the head."""
+    dx, dy = end[0] - towards[0], end[1] - towards[1]
+    length = math.hypot(dx, dy) or 1.0
+    ux, uy = dx / length, dy / length
+    base = end[0] - ux * TIP, end[1] - uy * TIP
+    corners = [end, (base[0] - uy * 4.2, base[1] + ux * 4.2), (base[0] + uy * 4.2, base[1] - ux * 4.2)]
+    return (base[0] + ux, base[1] + uy), things.path(corners) + "z"
+
+
+def svgs(frames: Sequence[Frame], mirrored: bool = False) -> Iterator[str]:
+    """Every frame of a picture as an SVG of its own, in order."""
+    for before, frame in zip([None, *frames], frames, strict=False):
+        yield frame_svg(frame, before, mirrored)
+
+
+def plate(frames: Sequence[Frame], title: str, alt: str) -> str:
+    """The frames of a picture side by side in one SVG, each with its words below."""
+    step = WIDTH + 10
+    parts = [
+        f'<g transform="translate({index * step:g} 0)">{drawn(frame, before)}'
+        f'<text class="frame" x="{WIDTH / 2:g}" y="138">{escape(frame.says)}</text></g>'
+        for index, (before, frame) in enumerate(zip([None, *frames], frames, strict=False))
+    ]
     return (
-        f'<path class="prop" d="M{x - 15:.1f} {seat:.1f} h28 M{x - 13:.1f} {seat:.1f} V{GROUND - 2} '
-        f'M{x + 11:.1f} {seat:.1f} V{GROUND - 2} M{x - 15:.1f} {seat:.1f} l-4 -38"/>'
-    )
-
-
-def _band(pose: Pose) -> str:
-    """From the near hand round the ball of the near foot."""
-    at = joints(pose)
-    return f'<path class="band" d="{_path((at.near_arm[-1], at.near_leg[-1]))}"/>'
-
-
-def _arrow(path: str) -> str:
-    return f'<path class="move" d="{path}"/><path class="tip" d="M53 22 l7 6 l-9 3 z"/>'
-
-
-def _picture(view_box: str, title: str, description: str, body: str) -> str:
-    return (
-        f'<svg class="fig" viewBox="{view_box}" role="img" aria-label="{escape(description)}">'
-        f"<title>{escape(title)}</title><desc>{escape(description)}</desc>{body}</svg>"
+        f'<svg class="fig" viewBox="0 {TOP:g} {step * len(frames) - 10:g} {HEIGHT + 18:g}" role="img" aria-label="{escape(alt)}">'
+        f"<title>{escape(title)}</title><desc>{escape(alt)}</desc>{''.join(parts)}</svg>"
     )

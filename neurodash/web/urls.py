@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 from django.urls.converters import SlugConverter
 
-from neurodash.web.reading import views
+from neurodash.web.reading import training_views, views
 
 
 class _Code(SlugConverter):
@@ -32,6 +32,11 @@ urlpatterns = [
     path("evidence/trials/<slug:intervention>/<slug:outcome>.csv", views.analysis_csv),
     path("evidence/retractions/", views.retractions),
     path("evidence/<code:result_id>/", views.result),
+    path("exercises/", training_views.exercises),
+    path("exercises/pictures/", training_views.sheet),
+    path("exercises/ladders/", training_views.ladders),
+    path("exercises/ladders/<slug:slug>/", training_views.ladder),
+    path("exercises/<slug:slug>/", training_views.exercise),
     path("<slug:code>/", views.condition),
     path("<slug:code>/<slug:slug>/", views.brief),
     path("<slug:code>/<slug:slug>/evidence/<slug:outcome>/", views.evidence),

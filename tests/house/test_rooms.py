@@ -11,9 +11,10 @@ HOUSE = Path(__file__).resolve().parents[2] / "neurodash"
 MAY_IMPORT = {
     "errors": set(),
     "wording": {"errors"},
-    "library": {"errors", "wording"},
+    "body": {"errors"},
+    "library": {"errors", "wording", "body"},
     "evidence": {"errors", "wording", "library"},
-    "pictures": {"errors", "wording", "library", "evidence"},
+    "pictures": {"errors", "wording", "body", "library", "evidence"},
     "documents": {"errors", "wording", "library", "evidence", "pictures"},
     "watch": {"errors", "wording", "library", "evidence"},
     "web": {"errors", "wording", "library", "evidence", "pictures"},
@@ -21,7 +22,7 @@ MAY_IMPORT = {
     "__main__": {"cli"},
     "__init__": set(),
 }
-CORE = ("errors", "wording", "library", "evidence", "pictures", "documents")
+CORE = ("errors", "wording", "body", "library", "evidence", "pictures", "documents")
 NOT_IN_THE_CORE = {
     "django",
     "random",

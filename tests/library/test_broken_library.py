@@ -15,6 +15,7 @@ from neurodash.errors import DataError
 from tests.conftest import run
 
 BRIEF = "ms/balance-training/brief.md"
+PROTOCOL = "protocols/balance-training.yaml"
 FINDINGS = "ms/balance-training/findings.yaml"
 REVIEWS = "evidence/reviews.csv"
 
@@ -65,6 +66,52 @@ def leaving_link(content: Path) -> None:
     os.symlink(content.parent / "secret.png", content / "ms/balance-training/inside.png")
 
 
+EXERCISE = """exercises:
+  - id: test-exercise
+    name: Lift one arm
+    clinical: Shoulder flexion, sitting
+    kind: range
+    purpose: Helps you reach the shelf.
+    position: sitting
+    equipment: [chair]
+    trains: [shoulders]
+    sides: each
+    demand: {base: sitting}
+    guard: alone
+    edss: [0, 8]
+    precautions:
+      - {id: P16, does: changes, how: "Slowly."}
+    set_up: Sit well back in the chair.
+    guarding: None needed.
+    steps: [Sit tall., Lift this arm., Lower it slowly.]
+    mistakes: [{wrong: Leaning back, instead: Stay tall.}]
+    dose: {form: reps, usual: [8, 12]}
+    picture:
+      things: [{thing: chair, at: 50}]
+      frames:
+        - {says: Sit tall, pose: sit}
+        - {says: Lift this arm, right_arm: [80, 85], arrows: [{of: right_hand}]}
+"""
+TEST_FILE = "exercises/zz-test.yaml"
+
+
+def exercise(old: str = "", new: str = "", more: str = "") -> Callable[[Path], None]:
+    """Our exercises with one more, something in it changed."""
+    assert old in EXERCISE
+    return write(TEST_FILE, (EXERCISE.replace(old, new, 1) + more).encode())
+
+
+def ladder(rungs: str, starts: str = "[{edss: [0, 8], rung: 1}]", rule: str = "range") -> str:
+    return f"""
+ladders:
+  - {{id: test-ladder, name: A ladder, target: shoulders, kind: range, rule: {rule}, why: To reach., rungs: {rungs}, starts: {starts}}}
+"""
+
+
+HARDER = '{exercise: test-exercise, with: {vision: closed}, says: "Eyes closed."}'
+BOTH_AT_ONCE = '{exercise: test-exercise, with: {vision: closed, speed: fast}, says: "Fast, eyes closed."}'
+
+
 CASES = {
     "broken YAML": (edit(FINDINGS, "findings:\n", "findings: [\n"), FINDINGS, "broken YAML"),
     "a tab in YAML": (edit(FINDINGS, "    claim:", "\tclaim:"), FINDINGS, "broken YAML"),
@@ -104,7 +151,7 @@ CASES = {
     "a result mark in doubt": (edit(BRIEF, "{{ review corrini2023 }}", "{{ result alashram2025-bbs }}"), BRIEF, "whose row is in doubt"),
     "an instrument value that was not read": (edit(BRIEF, "{{ instrument TUG-mcid-improve-1 }}", "{{ instrument BBS-mdc95-1 }}"), BRIEF, "was not read"),
     "a missing section": (edit(BRIEF, "## Common mistakes", "## Frequent mistakes"), BRIEF, "no section “Common mistakes”"),
-    "a missing part": (edit(BRIEF, "### Monitor", "### Watch"), BRIEF, "Assess, Choose, Dose, Progress, Monitor"),
+    "a missing part": (edit(BRIEF, "### Monitor", "### Watch"), BRIEF, "Assess, Choose, Monitor"),
     "a mistake without a way out": (edit(BRIEF, "**Instead:**", "Rather:"), BRIEF, "a mistake without a way out"),
     "an unknown file": (write("ms/balance-training/findings.yml", b""), "ms/balance-training/findings.yml", "an unknown file"),
     "a file name that is not UTF-8": (lambda c: (c / "ms" / os.fsdecode(b"x\xff.md")).touch(), "ms/x", "a file name that cannot be printed"),
@@ -130,7 +177,7 @@ CASES = {
     "a text that calls itself a picture": (write("ms/balance-training/x.png", b"words"), "ms/balance-training/x.png", "a file that is no picture"),
     "an unknown population": (edit(FINDINGS, "population: ms", "population: mss"), FINDINGS + ":5: balance-scores: population", "Did you mean ms?"),
     "an unknown measure": (edit(FINDINGS, "says: improves\n", "says: improves\n      measures: [Berg Balance Scal]\n"), FINDINGS + ":9: balance-scores: measures", "Did you mean berg balance scale?"),
-    "a stage without its way back": (edit(BRIEF, "    back: ", "    bakc: "), BRIEF, "“stages.0.back” is missing"),
+    "a phase without its way back": (edit(PROTOCOL, "    back: ", "    bakc: "), PROTOCOL, "“phases.0.back” is missing"),
     "a date that only a parser understands": (cell("aancbt2025-qol", "search_end", "20240831"), REVIEWS + ":3: search_end", "2024-08"),
     "text that no part of the page would show": (edit(BRIEF, "## Questions\n", "## Questions\n\nSomething {{ result nope }}.\n"), BRIEF, "and its first part"),
     "a block of code": (edit(BRIEF, "## Questions", "```\nSMD 0.46 (0.18 to 0.74)\n```\n\n## Questions"), BRIEF, "a block of code"),
@@ -140,6 +187,37 @@ CASES = {
     "a picture with a name no address can carry": (write("ms/balance-training/é.png", b"\x89PNG"), "ms/balance-training/é.png", "a picture named"),
     "a condition where the site has a page": (lambda c: (c / "ms").rename(c / "about"), "about/condition.yaml", "where the site has a page"),
     "a link to itself": (lambda c: os.symlink("loop.png", c / "ms/balance-training/loop.png"), "ms/balance-training/loop.png", "accepted"),
+    "an exercise with unknown equipment": (exercise("[chair]", "[chiar]"), TEST_FILE + ":2: test-exercise: equipment", "Did you mean chair?"),
+    "a precaution that does not exist": (exercise("P16", "P99"), TEST_FILE + ":2: test-exercise: precautions", "the id of a precaution"),
+    "a precaution that changes nothing": (exercise(', how: "Slowly."', ""), TEST_FILE, "how: what changes"),
+    "a body through the floor": (exercise("pose: sit}", "pose: sit, hip: 2}"), TEST_FILE + ":2: test-exercise: picture: frame 1", "below the floor"),
+    "an elbow bent past its range": (exercise("[80, 85]", "[-90, 80]"), TEST_FILE + ":2: test-exercise: picture: frame 2", "the right elbow at 170°"),
+    "a knee bent backwards": (exercise("right_arm: [80, 85]", "right_arm: [80, 85], right_leg: [-60, -10, 60]"), TEST_FILE, "the right knee at -50°"),
+    "a hand out of reach": (exercise("right_arm: [80, 85]", "right_arm: {to: [118, 110]}"), TEST_FILE, "the right hand is"),
+    "a pose nobody knows": (exercise("pose: sit}", "pose: sitt}"), TEST_FILE, "Did you mean sit?"),
+    "a step above grade 6": (exercise("Lift this arm., Lower", "Progressively elevate the extremity overhead., Lower"), TEST_FILE + ":2: test-exercise: steps.2", "reading grade"),
+    "a step that is too long": (exercise("Lower it slowly.", "Let it go down to the seat at the side of you and then rest it there."), TEST_FILE, "words: “Let it go"),
+    "a word of the trade": (exercise("Lift this arm., Lower", "Lift for abduction., Lower"), TEST_FILE, "a word of the trade"),
+    "a missing mirror": (exercise("sides: each", "sides: both"), TEST_FILE + ":2: test-exercise: picture", "one side moves and the other does not"),
+    "a side named in a mirrored exercise": (exercise("Lower it slowly.", "Lower your right arm."), TEST_FILE + ":2: test-exercise: steps.3", "a side is named"),
+    "a demand without a base": (exercise("{base: sitting}", "{speed: slow}"), TEST_FILE, "no base"),
+    "eyes closed on the feet, alone": (exercise("{base: sitting}", "{base: apart, vision: closed}"), TEST_FILE, "near or hands-on"),
+    "two exercises with one id": (exercise(more=EXERCISE.partition("\n")[2]), TEST_FILE + ":26", "“test-exercise” again"),
+    "strength on no ladder": (exercise("kind: range", "kind: strength"), TEST_FILE, "on no ladder"),
+    "a rung harder in two things": (exercise(more=ladder(f"[{{exercise: test-exercise}}, {BOTH_AT_ONCE}]")), TEST_FILE, "vision, speed harder than on the rung below"),
+    "a rung that is not harder": (exercise(more=ladder(f"[{HARDER}, {HARDER}]")), TEST_FILE, "nothing harder than on the rung below"),
+    "a rung that is easier": (exercise(more=ladder(f"[{HARDER}, {{exercise: test-exercise, with: {{speed: brisk}}, says: Brisk.}}]")), TEST_FILE, "vision easier than on the rung below"),
+    "a rung of an unknown exercise": (exercise(more=ladder("[{exercise: test-exercise}, {exercise: nope}]")), TEST_FILE, "“nope”"),
+    "a start above the ladder": (exercise(more=ladder(f"[{{exercise: test-exercise}}, {HARDER}]", "[{edss: [0, 8], rung: 9}]")), TEST_FILE, "rung 9; accepted: 1 to 2"),
+    "no start for an unknown score": (exercise(more=ladder(f"[{{exercise: test-exercise}}, {HARDER}]", "[{edss: [0, 8], score: {instrument: TUG, from: 0, to: 12}, rung: 1}]")), TEST_FILE, "no start without a score"),
+    "a rung nobody can reach": (exercise(more=ladder(f"[{{exercise: test-exercise}}, {HARDER}]", "[{edss: [8.5, 9], rung: 1}]")), TEST_FILE, "nobody who may start"),
+    "an unknown rule": (exercise(more=ladder(f"[{{exercise: test-exercise}}, {HARDER}]", rule="strenght")), TEST_FILE, "Did you mean strength?"),
+    "a dose outside its rows": (edit(PROTOCOL, "per_week: {low: 2, high: 3, source: [BAL-HIBAL23", "per_week: {low: 2, high: 9, source: [BAL-HIBAL23"), PROTOCOL, "2 to 9; accepted: inside the rows cited"),
+    "a dose of a row for others": (edit(PROTOCOL, "minutes: {low: 20, high: 20}", "minutes: {low: 30, high: 30, source: SEV-FES20}"), PROTOCOL, "which is about EDSS 7 to 8.5"),
+    "a dose whose row gives none": (edit(PROTOCOL, "minutes: {low: 20, high: 20}", "minutes: {low: 20, high: 20, source: KALB-02}"), PROTOCOL, "which gives no minutes a session"),
+    "a protocol with an unknown ladder": (edit(PROTOCOL, "ladders: [biomechanical", "ladders: [biomechanicle"), PROTOCOL, "Did you mean biomechanical?"),
+    "a number without a source in a protocol": (edit(PROTOCOL, "Reach further, march", "Reach 30 cm further, march"), PROTOCOL, "a number without a source"),
+    "a brief without a protocol": (lambda c: (c / PROTOCOL).unlink(), BRIEF, "a brief without a protocol"),
     "an effect typed": (edit(BRIEF, "Screen first", "The effect is SMD 0.46 {{ expert }}. Screen first"), BRIEF, "an effect is typed: “SMD 0.46"),
     "a number without a source": (edit(BRIEF, "## Questions", "Rest for 90 seconds.\n\n## Questions"), BRIEF, "a number without a source"),
 }  # fmt: skip
@@ -165,7 +243,7 @@ def test_a_day_that_has_not_come_is_named_where_the_day_is_known(content: Path) 
 
 
 def test_a_wrong_word_inside_a_list_is_told_once(content: Path) -> None:
-    CASES["a stage without its way back"][0](content)
+    CASES["a phase without its way back"][0](content)
     with pytest.raises(DataError) as caught:
         library.load([content])
     assert not [line for line in map(str, caught.value.problems) if "at least 1 of them" in line]

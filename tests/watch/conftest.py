@@ -55,7 +55,7 @@ def two_findings(ours: Library) -> Library:
     """Our library with one brief of two findings: few questions, the same answers."""
     brief = ours.briefs["balance-training"]
     short = dataclasses.replace(
-        brief, findings=brief.findings[:2], action_plan=(), mistakes=(), questions=(), deep_dive=(), stages=(), notes={}
+        brief, findings=brief.findings[:2], action_plan=(), mistakes=(), questions=(), deep_dive=(), notes={}
     )
     return dataclasses.replace(ours, briefs={"balance-training": short})
 

@@ -14,8 +14,7 @@ from urllib.parse import urljoin, urlsplit
 
 import pytest
 
-from neurodash.library import CONTENT
-from tests.conftest import DAY, Server, free_port, run, text_of
+from tests.conftest import DAY, Server, clinic_brief, free_port, run, text_of
 from tests.web.test_pages import Links
 
 
@@ -38,11 +37,8 @@ def soon(found: Callable[[], bool], seconds: float = 6) -> bool:
 @pytest.fixture
 def clinic(tmp_path: Path) -> Path:
     """A clinic's own folder with one brief."""
-    own = tmp_path / "clinic" / "ms" / "gaze-training"
-    own.mkdir(parents=True)
-    source = CONTENT / "ms" / "balance-training"
-    (own / "brief.md").write_text((source / "brief.md").read_text().replace("title: Balance", "title: Gaze"))
-    (own / "findings.yaml").write_text((source / "findings.yaml").read_text())
+    brief = clinic_brief(tmp_path / "clinic", "gaze-training") / "brief.md"
+    brief.write_text(brief.read_text().replace("title: Balance", "title: Gaze"))
     return tmp_path / "clinic"
 
 

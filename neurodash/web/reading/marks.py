@@ -24,7 +24,7 @@ class Source:
 
 
 # No link: sixty more stops for somebody who walks the page by keyboard would explain nothing more.
-EXPERT = '<span class="ej" title="Expert judgement">EJ</span>'
+EXPERT = mark_safe('<span class="ej" title="Expert judgement">EJ</span>')
 
 
 def _is_judgement(row: Precaution) -> bool:
@@ -42,7 +42,7 @@ class References:
     has_expert: bool = False
 
     def html(self, prose: Prose, inline: bool = False) -> SafeString:
-        return mark_safe(prose.html(self._mark, self._image, inline=inline))  # noqa: S308  cleaned by nh3
+        return mark_safe(prose.html(self.mark, self._image, inline=inline))  # noqa: S308  cleaned by nh3
 
     @property
     def sources(self) -> list[Source]:
@@ -51,7 +51,8 @@ class References:
     def _image(self, name: str) -> str:
         return f"/content/{self.image_folder}/{name}"
 
-    def _mark(self, mark: Mark) -> str:
+    def mark(self, mark: Mark) -> str:
+        """A source mark as HTML."""
         match mark.kind:
             case "expert":
                 self.has_expert = True

@@ -14,8 +14,10 @@ from neurodash.evidence import Judged, Verdict
 from neurodash.evidence.reanalysis import Reanalysis
 from neurodash.evidence.verdict import HOLDS
 from neurodash.library import Brief, Library, Result, Section
-from neurodash.pictures import charts
+from neurodash.library.briefs import INFOGRAPHIC
+from neurodash.pictures import charts, figures
 from neurodash.web.reading.marks import References
+from neurodash.web.reading.training import dosing, phases
 
 
 @dataclass(frozen=True)
@@ -197,6 +199,8 @@ def brief_page(
             for s in sections
         ]
 
+    protocol = library.protocols[brief.slug]
+    before_dose, after_dose = brief.action_plan[:-1], brief.action_plan[-1:]
     # In reading order, so that the sources are numbered as they are met.
     summary = references.html(brief.summary, inline=True)
     findings = [shown_finding(brief, verdict, library, references, analyses) for verdict in verdicts]
@@ -210,16 +214,10 @@ def brief_page(
         "picture": _picture(brief, verdicts, library),
         "caption": caption,
         "note": references.html(brief.note),
-        "stages": [
-            {
-                "name": stage.name,
-                "do": references.html(stage.do, inline=True),
-                "up": references.html(stage.up, inline=True),
-                "back": references.html(stage.back, inline=True),
-            }
-            for stage in brief.stages
-        ],
-        "action_plan": parts(brief.action_plan),
+        "phases": phases(protocol, library, references),
+        "before_dose": parts(before_dose),
+        "plan": dosing(protocol, library, references),
+        "after_dose": parts(after_dose),
         "mistakes": parts(brief.mistakes),
         "questions": parts(brief.questions),
         "deep_dive": parts(brief.deep_dive),
@@ -232,15 +230,19 @@ def brief_page(
 
 
 def _picture(brief: Brief, verdicts: Sequence[Verdict], library: Library) -> SafeString:
-    if not brief.picture.draw:
+    drawing, alt = brief.picture.draw, brief.picture.alt
+    if not drawing:
         return mark_safe("")
+    if drawing != INFOGRAPHIC:
+        name = library.exercises.exercises[drawing].name
+        return mark_safe(figures.plate(library.exercises.frames[drawing], name, alt))  # noqa: S308  drawn by us
     speed = [
         library.results[cited]
         for verdict in verdicts
         if verdict.finding.claim.outcome == "gait_speed"
         for cited in verdict.finding.claim.cites
     ]
-    return mark_safe(charts.draw(brief.picture.draw, speed, brief.picture.alt))  # noqa: S308  drawn by us
+    return mark_safe(charts.walking_speed(speed, alt))  # noqa: S308  drawn by us
 
 
 def evidence_pages(brief: Brief, library: Library) -> list[dict[str, str]]:

@@ -433,6 +433,9 @@ def public_paths() -> list[str]:
     found = ["/", "/evidence/", "/how-checking-works/", "/about/", "/accessibility/", "/privacy/"]
     found += ["/evidence/retractions/", "/evidence/trials/"]
     found += list(dict.fromkeys(own.url(f) for f in shelf().analyses()))
+    found += ["/exercises/", "/exercises/pictures/", "/exercises/ladders/"]
+    found += [f"/exercises/{name}/" for name in library.exercises.exercises]
+    found += [f"/exercises/ladders/{name}/" for name in library.ladders]
     found += [f"/sources/{table}/" for table in SOURCES]
     for code in library.conditions:
         found.append(f"/{code}/")
