@@ -257,6 +257,7 @@ def pool(
     found = _pooled(model, tau2.value[0], method, test, level, prediction)
     fit, several = found.pop("fit"), bool(tau2.several[0])
     one = {key: float(value) for key, value in found.items()}
+    one["wald_se"] = float(fit.inverse) ** 0.5
     weights = 100 * fit.inverse * fit.w
     likelihood = float(log_likelihood(model, tau2.value[0], restricted=method == "REML", fit=fit))
     parameters, n = (1 if method == "CE" else 2), y.size - (method == "REML")
@@ -419,6 +420,14 @@ def _notes(
             Note(
                 "no_spread",
                 "Every effect is the same, so the Knapp–Hartung spread is 0; the Wald standard error was kept.",
+            )
+        )
+    if test == "knha" and y.size > 1 and one["se"] < one["wald_se"] * (1 - 1e-9):
+        notes.append(
+            Note(
+                "narrower_than_wald",
+                "The effects vary less than chance would make them, so Knapp and Hartung's interval is narrower than Wald's "
+                'and may be much too narrow; test="adhoc" never is.',
             )
         )
     if method == "CE" and test != "z":

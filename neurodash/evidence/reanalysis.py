@@ -135,17 +135,26 @@ class Reanalysis:
         return self.k + sum(u.row.trial_id not in self.fallen for u in self.spare)
 
     @property
+    def can_spare_one(self) -> bool:
+        """Whether enough trials would be left to pool without any single one."""
+        return self.k > FEW_TRIALS
+
+    @property
     def has_funnel(self) -> bool:
         return self.k >= FUNNEL_FROM
 
     @property
     def turning(self) -> tuple[tuple[str, str], ...]:
-        """(trial_id, "direction" or "significance") for each single trial that would turn the result by falling."""
-        if self.without_each is None:
+        """(trial_id, "direction" or "significance") for each single trial that would turn the result by falling.
+
+        A result whose interval includes no effect has no direction to turn.
+        """
+        if self.without_each is None or self.pooled is None:
             return ()
-        own = self.without_each
+        own, has_direction = self.without_each, self.pooled.ci_low > 0 or self.pooled.ci_high < 0
         marks = zip(own.labels, own.turns_direction, own.turns_significance, strict=True)
-        return tuple((name, "direction" if d else "significance") for name, d, s in marks if d or s)
+        found = ((name, bool(d) and has_direction, bool(s)) for name, d, s in marks)
+        return tuple((name, "direction" if d else "significance") for name, d, s in found if d or s)
 
     def as_result(self, population: str) -> Result | None:
         """Our pooled result in the shape of a published one, so that the same rules hold it against a claim."""

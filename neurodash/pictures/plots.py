@@ -354,5 +354,5 @@ def pooled_rows(pooled: Pooled, label: str) -> list[Row]:
     """The diamond and, where there is one, the prediction interval below it."""
     rows = [Row(label, "pooled", pooled.estimate, pooled.ci_low, pooled.ci_high)]
     if math.isfinite(pooled.pi_low) and pooled.method != "CE":
-        rows.append(Row("expected in a new trial", "prediction", None, pooled.pi_low, pooled.pi_high))
+        rows.append(Row("true effect of a new trial", "prediction", None, pooled.pi_low, pooled.pi_high))
     return rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import io
 import re
 import urllib.request
@@ -11,17 +12,21 @@ from pathlib import Path
 
 import pytest
 
+from neurodash import library
 from neurodash.evidence import pool
+from neurodash.evidence.reanalysis import reanalyses
+from neurodash.web.reading.analyses import url
 from tests.conftest import Server, run, text_of
 
+ON = dt.date(2026, 11, 21)
 BALANCE = "/evidence/trials/exergame-vr/balance/"
 
 
 def test_the_page_says_the_result_in_a_sentence_and_every_trial_in_a_table(answer) -> None:
     words = text_of(answer(BALANCE)[2])
     for part in (
-        "Pooled over 7 trials, exergames and virtual reality did better than the comparison, by a moderate amount: g 0.50 (0.14 to 0.86)",
-        "In a new trial an effect between 0.10 and 0.90 is expected", "Brichetto 2013", "0.99 (0.30 to 1.68)", "17 %",
+        "Pooled over 7 trials, exergames and virtual reality did better than the comparison, by a moderate amount: g 0.50 (95 % interval 0.14 to 0.86)",
+        "The true effect in a new trial is expected between 0.10 and 0.90 (95 % prediction interval)", "Brichetto 2013", "0.99 (0.30 to 1.68)", "17 %",
         "Knapp and Hartung",
     ):  # fmt: skip
         assert part in words, part
@@ -30,7 +35,10 @@ def test_the_page_says_the_result_in_a_sentence_and_every_trial_in_a_table(answe
 
 def test_fewer_than_three_trials_are_said_and_no_diamond_is_drawn(answer) -> None:
     html = answer("/evidence/trials/balance/balance/")[2].decode()
-    assert "1 of 3 trials can be used, fewer than three: nothing is pooled." in text_of(html.encode())
+    assert (
+        "1 of 3 trials can be used (papers on the same people count once), fewer than three: nothing is pooled."
+        in text_of(html.encode())
+    )
     assert 'class="pooled"' not in html
     assert 'class="published"' in html, "the reviews stand beside what there is"
 
@@ -66,7 +74,7 @@ def test_every_trial_can_be_taken_out(answer) -> None:
     everything = "&".join(f"out={t}" for t in ("brichetto2013", "lozanoquilis2014", "kalron2016", "peruzzi2017", "khalil2018", "tollar2019", "molhemi2021"))  # fmt: skip
     words = text_of(answer(f"{BALANCE}?{everything}")[2])
     assert "fewer than three: nothing is pooled" in words
-    assert "0 of 7 trials can be used" in words
+    assert "0 of 7 usable trials are left" in words
 
 
 @pytest.mark.parametrize("path", ["/evidence/trials/none/balance/", "/evidence/trials/balance/none/", "/evidence/trials/balance/none.csv", "/evidence/trials/x/"])  # fmt: skip
@@ -151,3 +159,27 @@ def test_an_export_keeps_the_analyses_and_leaves_the_form_that_needs_a_server(tm
     assert links and all(
         ((tmp_path / "site/evidence/trials/exergame-vr/balance") / link).resolve().exists() for link in links
     )
+
+
+def test_a_trial_in_two_tables_is_taken_out_of_each_alone(answer) -> None:
+    where = "/evidence/trials/exergame-vr/balance/"
+    boxes = re.findall(r'name="out" value="([a-z]+):([^"]+)"', answer(where)[2].decode())
+    both = {trial for _, trial in boxes if sum(t == trial for _, t in boxes) == 2}
+    assert both, "no trial stands in both tables any more: look for another question"
+    trial = both.pop()
+    for query, ticked in ((f"inactive:{trial}", 1), (f"active:{trial}", 1), (trial, 2)):
+        page = answer(f"{where}?out={query}")[2].decode()
+        assert page.count(f':{trial}" checked') == ticked
+
+
+def test_three_trials_cannot_spare_one(answer) -> None:
+    found = next(f for f in reanalyses(library.load(), ON) if f.pooled and f.k == 3)
+    _, _, body = answer(url(found))
+    assert "Without any one of them too few trials are left to pool." in text_of(body)
+    assert found.can_spare_one is False
+
+
+def test_a_result_that_includes_no_effect_has_no_direction_to_turn() -> None:
+    for found in reanalyses(library.load(), ON):
+        if found.pooled and found.pooled.ci_low <= 0 <= found.pooled.ci_high:
+            assert all(what != "direction" for _, what in found.turning)

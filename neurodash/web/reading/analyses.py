@@ -20,6 +20,9 @@ from neurodash.library import Library, Result
 from neurodash.pictures import plots
 from neurodash.web.reading.pages import slug_of
 
+FEW_DF = (
+    4  # degrees of freedom below which a CR2 interval is not to be trusted. Tipton 2015, Psychol Methods 20:375-393
+)
 DOSES_FROM = 3  # trials with a known weekly dose from which a dose plot shows anything
 AXIS = plots.Axis("standardised mean difference (Hedges’ g)", "favours the training", "favours the comparison")
 
@@ -89,8 +92,11 @@ class ShownAnalysis:
         found = self.now.every_measure
         if found is None:
             return ""
-        b, low, high = (float(each[0]) for each in (found.b, found.ci_low, found.ci_high))
-        return f"g {_told(b, low, high)}, {wording.count(self.now.rows, 'row')} of {wording.count(self.now.k, 'trial')}: three levels, cluster-robust errors (CR2)"
+        b, low, high, df = (float(each[0]) for each in (found.b, found.ci_low, found.ci_high, found.df))
+        about = f"{wording.count(self.now.rows, 'row')} of {wording.count(self.now.k, 'trial')}, several of one trial too: three levels, cluster-robust errors (CR2)"
+        if not df >= FEW_DF:
+            return f"g {wording.decimal(b)}, {about}. Its interval is not shown: with {df:.1f} degrees of freedom it cannot be trusted, and the result above stands."
+        return f"g {wording.decimal(b)} ({LEVEL:g} % interval {wording.decimal(low)} to {wording.decimal(high)}, {df:.1f} df), {about}. The result above takes one row of each trial."
 
     @property
     def fallen(self) -> tuple[Used, ...]:
@@ -174,20 +180,30 @@ def told(found: Reanalysis, intervention: str) -> str:
     pooled = found.pooled
     known = wording.count(found.k, "trial")
     if pooled is None:
-        return (
-            f"{found.k} of {wording.count(found.people, 'trial')} can be used, fewer than {wording.number_word(FEW_TRIALS)}: "
-            "nothing is pooled."
+        some = (
+            f"{found.k} of {wording.count(len(found.usable), 'usable trial')} {'is' if found.k == 1 else 'are'} left"
+            if found.fallen
+            else f"{found.k} of {wording.count(found.people, 'trial')} can be used (papers on the same people count once)"
         )
+        return f"{some}, fewer than {wording.number_word(FEW_TRIALS)}: nothing is pooled."
     clear = pooled.ci_low > 0 or pooled.ci_high < 0
     size = size_class(Fraction(f"{pooled.estimate:.2f}"))  # of the number as printed
     if clear:
         what = f"{wording.inside(intervention)} did {'better' if pooled.estimate > 0 else 'worse'} than the comparison, by a {size} amount"
     else:
-        what = "no clear difference (chance is not excluded)"
-    interval = f"{_told(pooled.estimate, pooled.ci_low, pooled.ci_high)}"
+        what = "no clear difference (the interval includes no effect)"
+    b, low, high, pi_low, pi_high = (
+        wording.decimal(x) for x in (pooled.estimate, pooled.ci_low, pooled.ci_high, pooled.pi_low, pooled.pi_high)
+    )
+    said = f"Pooled over {known}, {what}: g {b} ({LEVEL:g} % interval {low} to {high}). "
+    if pooled.tau2 == 0:
+        return (
+            said
+            + "The trials differ no more than chance would make them, but a few trials cannot show that they agree."
+        )
     return (
-        f"Pooled over {known}, {what}: g {interval}. In a new trial an effect between {wording.decimal(pooled.pi_low)} and "
-        f"{wording.decimal(pooled.pi_high)} is expected."
+        said
+        + f"The true effect in a new trial is expected between {pi_low} and {pi_high} ({LEVEL:g} % prediction interval)."
     )
 
 
@@ -195,8 +211,10 @@ def turning(found: Reanalysis) -> str:
     """Which single trials would turn the result by falling, in a sentence."""
     if found.pooled is None:
         return ""
+    if not found.can_spare_one:
+        return "Without any one of them too few trials are left to pool."
     if not found.turning:
-        return "No single trial would turn the direction, or whether chance is excluded, by falling."
+        return "No single trial would turn this by falling."
     names = {u.row.trial_id: _name(u) for u in found.usable}
     by_what: dict[str, list[str]] = {}
     for trial, what in found.turning:
@@ -269,9 +287,9 @@ def _both_widths(rows: Sequence[plots.Row], title: str, description: str) -> Saf
 
 def _lines(found: Reanalysis) -> tuple[TrialLine, ...]:
     weights = dict(zip(found.pooled.labels, found.pooled.weights, strict=True)) if found.pooled else {}
-    turned = dict(found.turning)
+    turned = dict(found.turning) if found.can_spare_one else {}
     without: dict[str, str] = {}
-    if found.without_each:
+    if found.without_each and found.can_spare_one:
         many = found.without_each.without
         for i, label in enumerate(found.without_each.labels):
             without[label] = _told(float(many.estimate[i]), float(many.ci_low[i]), float(many.ci_high[i]))
@@ -288,7 +306,7 @@ def _lines(found: Reanalysis) -> tuple[TrialLine, ...]:
 
 
 def _leave_one_out(found: Reanalysis, title: str) -> SafeString:
-    if found.without_each is None or found.pooled is None:
+    if found.without_each is None or found.pooled is None or not found.can_spare_one:
         return mark_safe("")
     many = found.without_each.without
     names = {u.row.trial_id: _name(u) for u in found.usable}

@@ -232,7 +232,9 @@ def analysis(request: HttpRequest, intervention: str, outcome: str) -> HttpRespo
     wanted = frozenset(request.GET.getlist("out"))
     shown = []
     for found in whole:
-        fallen = wanted & {u.row.trial_id for u in found.usable}
+        usable = {u.row.trial_id for u in found.usable}
+        # A plain id takes a trial out of every comparison it stands in; `inactive:id` out of that one.
+        fallen = frozenset(trial for trial in usable if wanted & {trial, f"{found.comparison}:{trial}"})
         now = (
             of_question(library, found.intervention, found.outcome, found.comparison, day, fallen) if fallen else found
         )

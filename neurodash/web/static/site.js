@@ -106,11 +106,20 @@ for (const form of document.querySelectorAll("form[data-what-if]")) {
       if (!answer.ok) throw new Error(answer.status);
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       if (mine !== asked) return;
-      const opened = [...part.querySelectorAll("details")].map((each) => each.open);
+      const key = (each) => `${each.closest("section")?.getAttribute("aria-labelledby")} ${each.dataset.key}`;
+      const opened = new Map([...part.querySelectorAll("details")].map((each) => [key(each), each.open]));
+      const ticked = () => focus && form.querySelector(`input[value="${CSS.escape(focus)}"]`);
+      const before = ticked()?.getBoundingClientRect().top;
       part.replaceChildren(...page.querySelector("[data-changes]").childNodes);
-      [...part.querySelectorAll("details")].forEach((each, i) => { each.open = opened[i] ?? each.open; });
+      for (const each of part.querySelectorAll("details")) each.open = opened.get(key(each)) ?? each.open;
       history.replaceState(null, "", address);
-      form.querySelector(`input[value="${CSS.escape(focus)}"]`)?.focus({ preventScroll: true });
+      const now = ticked();
+      if (now) {
+        now.focus({ preventScroll: true });
+        scrollBy({ top: now.getBoundingClientRect().top - before, behavior: "instant" }); // the box stays under the pointer
+        const section = now.closest("section");
+        form.querySelector("[data-said]").textContent = (section.querySelector("[data-now]") ?? section.querySelector(".own-result")).textContent;
+      }
     } catch {
       if (mine === asked) form.submit();
     } finally {
