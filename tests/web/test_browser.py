@@ -252,11 +252,30 @@ def test_a_trial_that_falls_changes_the_result_the_picture_and_the_finding_at_on
     expect(part).to_contain_text("Turned by the trials you took out.")
     expect(part.locator("svg.forest.wide .fallen")).to_have_count(1)
     expect(part.get_by_role("checkbox", name="Take out Brichetto 2013")).to_be_focused()
-    assert page.url.endswith("?out=brichetto2013")
+    assert page.url.endswith("?out=active%3Abrichetto2013")
     page.reload()
     expect(active(page).get_by_role("checkbox", name="Take out Brichetto 2013")).to_be_checked()
     page.get_by_role("link", name="Put all back").first.click()
     expect(active(page)).to_contain_text("Pooled over 7 trials")
+
+
+def test_a_trial_of_both_tables_is_unticked_where_it_was_ticked_and_stays_under_the_pointer(
+    visit: Callable[..., Page],
+) -> None:
+    page = visit(WHAT_IF)
+    box = active(page).get_by_role("checkbox", name="Take out Tollar 2019")
+    box.scroll_into_view_if_needed()
+    for ticked in (True, False):
+        before = box.bounding_box()
+        box.set_checked(ticked)
+        expect(
+            page.get_by_role("status").filter(has_text="Pooled over 6" if ticked else "Pooled over 7")
+        ).to_be_visible()
+        box = active(page).get_by_role("checkbox", name="Take out Tollar 2019")
+        expect(box).to_be_checked(checked=ticked)
+        expect(box).to_be_focused()
+        assert before and abs(box.bounding_box()["y"] - before["y"]) < 3
+    assert page.url.endswith(WHAT_IF)
 
 
 def test_what_if_works_without_a_script_too(visit: Callable[..., Page]) -> None:
