@@ -391,6 +391,12 @@ def permutation_test(regression: Regression, *, iterations: int = 1000, seed: in
 # Subgroups
 
 
+KNHA_BY_CHI2 = (
+    "The groups' Knapp-Hartung errors are compared by chi-squared, each group with its own tau², which is bold where groups "
+    "are small. A meta-regression with the group as moderator (F, one tau²) is more careful."
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Subgroups(Analysis):
     """A pooled result for each group, and a test of whether the groups differ."""
@@ -454,6 +460,9 @@ def subgroups(
     return Subgroups(
         groups=tuple(pooled), names=tuple(kinds), tau2_of="each group", qb=qb, qb_df=len(kinds) - 1,
         qb_p=float(special.chdtrc(len(kinds) - 1, qb)),
-        notes=(Note("small_groups", f"Fewer than three trials in: {', '.join(small)}."),) if small else (),
+        notes=(
+            *([Note("small_groups", f"Fewer than three trials in: {', '.join(small)}.")] if small else []),
+            *([Note("chi_squared_test", KNHA_BY_CHI2)] if test != "z" else []),
+        ),
         call=call_of("subgroups", "yi", "vi", "by", method=method, test=test, level=level),
     )  # fmt: skip

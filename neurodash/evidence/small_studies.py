@@ -40,6 +40,11 @@ EXACT_TO = 150  # trials up to which, without ties, Kendall's p is computed exac
 PEESE_BELOW = 0.10  # p of the PET intercept below which PEESE is read. Stanley and Doucouliagos 2014: one-sided 5 %
 MAX_FILL_ROUNDS = 100
 
+SMD_TIED = (
+    "A standardised mean difference and its standard error are tied by construction, so these tests raise false alarms "
+    "(Pustejovsky and Rodgers 2019, Res Synth Methods 10:57-71)."
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Egger(Analysis):
@@ -183,6 +188,17 @@ def bias(
     notes = []
     if y.size < FEW:
         notes.append(Note("few_trials", f"{y.size} trials: below {FEW} these tests cannot tell asymmetry from chance."))
+    if getattr(yi, "measure", "") == "SMD":
+        notes.append(Note("smd_and_its_error", SMD_TIED))
+    corrected = pet_peese(y, v, level=level)
+    plain = pool(y, v, method=method, test="z").estimate
+    if corrected.estimate * plain > 0 and abs(corrected.estimate) > abs(plain):
+        notes.append(
+            Note(
+                "pet_peese_away",
+                "PET-PEESE points further from no effect than the pooled result: read it as no correction.",
+            )
+        )
     try:
         filled = trim_fill(y, v, method=method, estimator=fill, level=level)
     except DataError as error:
@@ -190,7 +206,7 @@ def bias(
         notes.append(Note("no_trim_fill", str(error.problems[0])))
     return Bias(
         k=y.size, egger=egger(y, v, level=level), rank=rank_test(y, v), trim_fill=filled, notes=tuple(notes),
-        pet_peese=pet_peese(y, v, level=level), call=call_of("bias", "yi", "vi", method=method, fill=fill, level=level),
+        pet_peese=corrected, call=call_of("bias", "yi", "vi", method=method, fill=fill, level=level),
     )  # fmt: skip
 
 

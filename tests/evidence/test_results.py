@@ -291,3 +291,30 @@ def test_pooling_loads_neither_scipys_statistics_nor_pandas() -> None:
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'meta'"):
         _ = evidence.meta
+
+
+def test_an_interval_narrower_than_chance_would_make_it_is_said() -> None:
+    y, v = [0.30, 0.31, 0.29, 0.32, 0.30], [0.1, 0.11, 0.09, 0.1, 0.1]
+    assert "narrower_than_wald" in {note.code for note in pool(y, v).notes}
+    for found in (pool(y, v, test="adhoc"), pool(y, v, test="z"), pool([0.1, 0.9, 0.4], [0.02, 0.03, 0.02])):
+        assert "narrower_than_wald" not in {note.code for note in found.notes}
+
+
+def test_small_study_tests_say_what_ties_a_standardised_difference_to_its_error() -> None:
+    made = effect_sizes(
+        "SMD",
+        m1=[5, 6, 7, 8],
+        sd1=[2, 2, 3, 2],
+        n1=[10, 20, 30, 40],
+        m2=[4, 5, 6, 5],
+        sd2=[2, 3, 2, 2],
+        n2=[11, 19, 31, 42],
+    )
+    assert "smd_and_its_error" in {note.code for note in bias(made).notes}
+    assert "smd_and_its_error" not in {note.code for note in bias(made.yi, made.vi).notes}
+
+
+def test_groups_compared_by_chi_squared_say_so() -> None:
+    y, v, by = [0.1, 0.5, 0.9, 0.4, 0.3, 0.8], [0.05] * 6, ["a", "a", "a", "b", "b", "b"]
+    assert "chi_squared_test" in {note.code for note in subgroups(y, v, by).notes}
+    assert "chi_squared_test" not in {note.code for note in subgroups(y, v, by, test="z").notes}
