@@ -29,7 +29,7 @@ addEventListener("hashchange", reveal);
 reveal();
 
 // On paper the questions and the sources are open.
-addEventListener("beforeprint", () => { for (const part of document.querySelectorAll(".questions details:not([open]), .sources details:not([open])")) { part.open = true; part.dataset.opened = ""; } });
+addEventListener("beforeprint", () => { for (const part of document.querySelectorAll(".questions details:not([open]), .sources details:not([open]), .what-if [data-key=figures]:not([open])")) { part.open = true; part.dataset.opened = ""; } });
 addEventListener("afterprint", () => { for (const part of document.querySelectorAll("details[data-opened]")) { part.open = false; delete part.dataset.opened; } });
 
 // The short contents close behind the reader.
