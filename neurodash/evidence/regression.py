@@ -181,7 +181,7 @@ def regress(
         notes.append(
             Note(
                 "few_trials",
-                f"{k} trials for {p - intercept} moderator terms: about {FEW_PER_TERM} a term are usually asked for.",
+                f"{k} trials for {p - intercept} moderator term{'' if p - intercept == 1 else 's'}: about {FEW_PER_TERM} a term are usually asked for.",
             )
         )
     if found["several"]:

@@ -10,7 +10,7 @@ from typing import Any
 from django.utils.safestring import SafeString, mark_safe
 
 from neurodash import wording
-from neurodash.evidence import Verdict, bias
+from neurodash.evidence import Verdict, bias, heterogeneity_interval
 from neurodash.evidence.direction import align
 from neurodash.evidence.pooling import Pooled
 from neurodash.evidence.reanalysis import LEVEL, METHOD, TEST, LeftOut, Reanalysis, Used
@@ -97,6 +97,19 @@ class ShownAnalysis:
         if not df >= FEW_DF:
             return f"g {wording.decimal(b)}, {about}. Its interval is not shown: with {df:.1f} degrees of freedom it cannot be trusted, and the result above stands."
         return f"g {wording.decimal(b)} ({LEVEL:g} % interval {wording.decimal(low)} to {wording.decimal(high)}, {df:.1f} df), {about}. The result above takes one row of each trial."
+
+    @property
+    def between(self) -> str:
+        """How uncertain the variance between trials and its share are, in a sentence (Q-profile)."""
+        if self.now.effects is None or self.now.pooled is None:
+            return ""
+        found = heterogeneity_interval(self.now.effects, level=LEVEL)
+        if found.empty:
+            return f"{found.notes[0]}"
+        return (
+            f"τ² {wording.decimal(found.tau2_low, 3)} to {wording.decimal(found.tau2_high, 3)}, "
+            f"I² {found.i2_low:.0f} to {found.i2_high:.0f} % (Q-profile, {LEVEL:g} %)"
+        )
 
     @property
     def fallen(self) -> tuple[Used, ...]:
