@@ -23,14 +23,13 @@ PRINTED = 60  # rows of a table; JSON has all of them. Ours: more does not fit i
 NOTE_WIDTH = 600  # characters of a note on the page; JSON has all of it
 LEFT_OUT_SHOWN = 20
 
-# What a reader calls the effect, on the reader's scale, and the value that means "no difference" (None: there is none)
-NOUNS: dict[str, tuple[str, float | None]] = {
-    "SMD": ("standardised mean difference", 0), "SMDH": ("standardised mean difference", 0),
-    "MD": ("mean difference", 0), "ROM": ("ratio of means", 1), "SMCC": ("standardised mean change", 0),
-    "SMCR": ("standardised mean change", 0), "RR": ("risk ratio", 1), "OR": ("odds ratio", 1), "PETO": ("odds ratio", 1),
-    "RD": ("risk difference", 0), "IRR": ("rate ratio", 1), "ZCOR": ("correlation", 0), "COR": ("correlation", 0),
-    "PLO": ("proportion", None), "PLN": ("proportion", None), "PR": ("proportion", None), "PAS": ("proportion", None),
-    "PFT": ("double-arcsine proportion", None), "GEN": ("effect", None),
+# What a reader calls the effect, on the reader's scale
+NOUNS: dict[str, str] = {
+    "SMD": "standardised mean difference", "SMDH": "standardised mean difference", "MD": "mean difference",
+    "ROM": "ratio of means", "SMCC": "standardised mean change", "SMCR": "standardised mean change", "RR": "risk ratio",
+    "OR": "odds ratio", "PETO": "odds ratio", "RD": "risk difference", "IRR": "rate ratio", "ZCOR": "correlation",
+    "COR": "correlation", "PLO": "proportion", "PLN": "proportion", "PR": "proportion", "PAS": "proportion",
+    "PFT": "double-arcsine proportion", "GEN": "effect",
 }  # fmt: skip
 TESTS = {"z": "Wald test (z)", "knha": "Knapp–Hartung test", "adhoc": "Knapp–Hartung test, never narrower than Wald"}
 ASKED = ("subgroups", "regression", "bias", "leave_one_out", "influence", "cumulative")
@@ -54,7 +53,7 @@ class Parts:
 def sentence(parts: Parts) -> str:
     """The result in plain words, without a direction: which side is better, the file does not say."""
     pooled = parts.pooled
-    noun, null = NOUNS[pooled.measure]
+    noun = NOUNS[pooled.measure]
     level = f"{pooled.level:g}{wording.NO_BREAK}%"
     ends = [pooled.back(x) for x in (pooled.ci_low, pooled.ci_high)]
     places = _places(*ends)
@@ -76,10 +75,11 @@ def sentence(parts: Parts) -> str:
         said = f"Pooled over {wording.count(pooled.k, 'trial')}, the average {noun} is {own}"
         if math.isfinite(pooled.pi_low):
             new = f"{told(pooled.back(pooled.pi_low))} and {told(pooled.back(pooled.pi_high))}"
-            said += f"; the true {noun} in a new trial is expected between {new}."
+            said += f"; the true {noun} in a new trial is expected between {new} ({level} prediction interval)."
         else:
             said += "."
-    if null is not None:
+    if MEASURES[pooled.measure].has_null and pooled.measure != "GEN":  # what 0 means there, the file does not say
+        null = pooled.back(0.0)
         zero = {"correlation": "no relation"}.get(noun, "no difference")
         where = "includes" if ends[0] <= null <= ends[1] else "does not include"
         said += f" {_article(noun).capitalize()} {noun} of {null:g} means {zero}; the confidence interval {where} it."
@@ -126,7 +126,7 @@ def _result(parts: Parts) -> str:
     letter = "z" if pooled.df is None else f"t({pooled.df:g})"
     rows.append(("test of 0", f"{letter} = {figure(pooled.statistic)}, p {p_figure(pooled.p)}"))
     if MEASURES[pooled.measure].back:
-        noun = NOUNS[pooled.measure][0]
+        noun = NOUNS[pooled.measure]
         back = [figure(pooled.back(x)) for x in (pooled.estimate, pooled.ci_low, pooled.ci_high)]
         rows.append((f"as {_article(noun)} {noun}", f"{back[0]} ({back[1]} to {back[2]})"))
         if has_prediction:
@@ -327,7 +327,7 @@ def _notes(notes: Iterable[Note]) -> list[str]:
 
 def _column(pooled: Pooled) -> str:
     """The head of a column of effects on the reader's scale."""
-    noun = NOUNS[pooled.measure][0]
+    noun = NOUNS[pooled.measure]
     return noun if len(noun) <= 16 else "effect"
 
 
@@ -379,7 +379,7 @@ def as_json(parts: Parts, forest: str | None) -> dict[str, Any]:
     if MEASURES[pooled.measure].back:
         names = ("estimate", "ci_low", "ci_high", "pi_low", "pi_high")
         values = {name: pooled.back(float(getattr(pooled, name))) for name in names}
-        back = {"scale": NOUNS[pooled.measure][0], **{name: _exists(value) for name, value in values.items()}}
+        back = {"scale": NOUNS[pooled.measure], **{name: _exists(value) for name, value in values.items()}}
     between = ("tau2_low", "tau2_high", "i2_low", "i2_high", "h2_low", "h2_high")
     return {
         "sentence": sentence(parts),

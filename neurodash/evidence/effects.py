@@ -24,13 +24,17 @@ ADD = 0.5  # added to the cells of a table with a zero, so that its logarithm ex
 
 @dataclass(frozen=True)
 class Measure:
-    """What an effect size is called, the columns it needs, and its variants of the sampling variance."""
+    """What an effect size is called, the columns it needs, its variants of the sampling variance, and two of its traits:
+    whether 0 on the pooled scale means "no difference" or "no relation" (a proportion has no such value), and whether the
+    effect itself stands in its variance."""
 
     code: str
     name: str
     columns: tuple[str, ...]
     variants: tuple[str, ...] = ("LS",)
     back: str = ""  # how the pooled scale returns to the reader's: exp, tanh, expit, sin2
+    has_null: bool = True
+    tied_to_error: bool = False
 
 
 MEANS = ("m1", "sd1", "n1", "m2", "sd2", "n2")
@@ -38,12 +42,12 @@ EVENTS = ("events1", "n1", "events2", "n2")
 MEASURES: Mapping[str, Measure] = {
     m.code: m
     for m in (
-        Measure("SMD", "standardised mean difference (Hedges' g)", MEANS, ("LS", "UB", "LS2")),
-        Measure("SMDH", "standardised mean difference, unequal variances", MEANS),
+        Measure("SMD", "standardised mean difference (Hedges' g)", MEANS, ("LS", "UB", "LS2"), tied_to_error=True),
+        Measure("SMDH", "standardised mean difference, unequal variances", MEANS, tied_to_error=True),
         Measure("MD", "mean difference", MEANS, ("LS", "HO")),
         Measure("ROM", "log ratio of means", MEANS, back="exp"),
-        Measure("SMCC", "standardised mean change, by the SD of the change", ("m_post", "m_pre", "sd_pre", "sd_post", "n", "r")),
-        Measure("SMCR", "standardised mean change, by the SD before", ("m_post", "m_pre", "sd_pre", "n", "r")),
+        Measure("SMCC", "standardised mean change, by the SD of the change", ("m_post", "m_pre", "sd_pre", "sd_post", "n", "r"), tied_to_error=True),
+        Measure("SMCR", "standardised mean change, by the SD before", ("m_post", "m_pre", "sd_pre", "n", "r"), tied_to_error=True),
         Measure("RR", "log risk ratio", EVENTS, back="exp"),
         Measure("OR", "log odds ratio", EVENTS, back="exp"),
         Measure("PETO", "log odds ratio by Peto's method", EVENTS, back="exp"),
@@ -51,11 +55,11 @@ MEASURES: Mapping[str, Measure] = {
         Measure("IRR", "log rate ratio", ("events1", "time1", "events2", "time2"), back="exp"),
         Measure("ZCOR", "Fisher's z", ("r", "n"), back="tanh"),
         Measure("COR", "correlation", ("r", "n")),
-        Measure("PLO", "logit proportion", ("events", "n"), back="expit"),
-        Measure("PLN", "log proportion", ("events", "n"), back="exp"),
-        Measure("PR", "proportion", ("events", "n")),
-        Measure("PAS", "arcsine of the square root of a proportion", ("events", "n"), back="sin2"),
-        Measure("PFT", "double-arcsine proportion (Freeman and Tukey)", ("events", "n")),
+        Measure("PLO", "logit proportion", ("events", "n"), back="expit", has_null=False),
+        Measure("PLN", "log proportion", ("events", "n"), back="exp", has_null=False),
+        Measure("PR", "proportion", ("events", "n"), has_null=False),
+        Measure("PAS", "arcsine of the square root of a proportion", ("events", "n"), back="sin2", has_null=False),
+        Measure("PFT", "double-arcsine proportion (Freeman and Tukey)", ("events", "n"), has_null=False),
         Measure("GEN", "effect as given", ("yi", "vi")),
     )
 }  # fmt: skip

@@ -422,12 +422,21 @@ def _notes(
                 "Every effect is the same, so the Knapp–Hartung spread is 0; the Wald standard error was kept.",
             )
         )
+    if y.size > 1 and method != "CE" and one["tau2"] == 0:
+        notes.append(
+            Note(
+                "no_variance_found",
+                f"The {y.size} trials differ no more than chance would make them (tau² is estimated as 0). That does not "
+                "show that they agree: the prediction interval allows for no difference between trials, the interval of "
+                "tau² (Q-profile) says how much there may be.",
+            )
+        )
     if test == "knha" and y.size > 1 and one["se"] < one["wald_se"] * (1 - 1e-9):
         notes.append(
             Note(
                 "narrower_than_wald",
                 "The effects vary less than chance would make them, so Knapp and Hartung's interval is narrower than Wald's "
-                'and may be much too narrow; test="adhoc" never is.',
+                'and may be much too narrow; test="adhoc" (on the command line --test adhoc) never is.',
             )
         )
     if method == "CE" and test != "z":

@@ -147,14 +147,13 @@ class Reanalysis:
     def turning(self) -> tuple[tuple[str, str], ...]:
         """(trial_id, "direction" or "significance") for each single trial that would turn the result by falling.
 
-        A result whose interval includes no effect has no direction to turn.
+        A result whose interval includes 0 has no direction to turn.
         """
-        if self.without_each is None or self.pooled is None:
+        if self.without_each is None:
             return ()
-        own, has_direction = self.without_each, self.pooled.ci_low > 0 or self.pooled.ci_high < 0
+        own = self.without_each
         marks = zip(own.labels, own.turns_direction, own.turns_significance, strict=True)
-        found = ((name, bool(d) and has_direction, bool(s)) for name, d, s in marks)
-        return tuple((name, "direction" if d else "significance") for name, d, s in found if d or s)
+        return tuple((name, "direction" if d else "significance") for name, d, s in marks if d or s)
 
     def as_result(self, population: str) -> Result | None:
         """Our pooled result in the shape of a published one, so that the same rules hold it against a claim."""

@@ -393,7 +393,7 @@ def permutation_test(regression: Regression, *, iterations: int = 1000, seed: in
 
 KNHA_BY_CHI2 = (
     "The groups' Knapp-Hartung errors are compared by chi-squared, each group with its own tau², which is bold where groups "
-    "are small. A meta-regression with the group as moderator (F, one tau²) is more careful."
+    "are small. A meta-regression with the group as moderator (F, one tau²; on the command line --moderator) is more careful."
 )
 
 

@@ -20,7 +20,7 @@ class LeaveOneOut(Analysis):
     """The pooled result without each trial in turn: `without` has m = k rows, in the order of `labels`.
 
     `turns_direction` and `turns_significance` mark the trials without which the sign of the estimate, or whether its
-    interval excludes 0, would be another.
+    interval excludes 0, would be another. A result whose interval includes 0 has no direction to turn.
     """
 
     labels: tuple[str, ...]
@@ -29,13 +29,18 @@ class LeaveOneOut(Analysis):
 
     @property
     def turns_direction(self) -> tuple[bool, ...]:
-        return tuple(bool(x) for x in np.sign(self.without.estimate) != np.sign(self.all_trials.estimate))
+        turned = np.sign(self.without.estimate) != np.sign(self.all_trials.estimate)
+        return tuple(bool(x) for x in turned & self._clear)
 
     @property
     def turns_significance(self) -> tuple[bool, ...]:
-        clear = self.all_trials.ci_low > 0 or self.all_trials.ci_high < 0
         left = (self.without.ci_low > 0) | (self.without.ci_high < 0)
-        return tuple(bool(x) for x in left != clear)
+        return tuple(bool(x) for x in left != self._clear)
+
+    @property
+    def _clear(self) -> bool:
+        """Whether the interval of all trials excludes 0."""
+        return self.all_trials.ci_low > 0 or self.all_trials.ci_high < 0
 
     def _rows(self) -> list[dict[str, Any]]:
         turned = zip(self.turns_direction, self.turns_significance, strict=True)

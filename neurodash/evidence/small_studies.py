@@ -6,6 +6,7 @@ other causes too. With fewer than ten trials they say next to nothing (Cochrane 
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from neurodash.evidence.analysis import (
     quantile,
     two_sided,
 )
+from neurodash.evidence.effects import MEASURES, Effects
 from neurodash.evidence.heterogeneity import METHODS
 from neurodash.evidence.pooling import Pooled, as_effects, pool
 from neurodash.evidence.regression import regress
@@ -70,7 +72,7 @@ class Egger(Analysis):
         return (
             f"Egger ({self.model}, {self.predictor}): slope {figure(self.slope)} (SE {figure(self.slope_se)}), "
             f"{letter} = {figure(self.statistic)}, p {p_figure(self.p)}; "
-            f"limit {figure(self.limit)} ({figure(self.limit_low)} to {figure(self.limit_high)})"
+            f"limit {figure(self.limit)} ({figure(self.limit_low)} to {figure(self.limit_high)}){_noted(self)}"
         )
 
 
@@ -83,7 +85,7 @@ class RankTest(Analysis):
     exact: bool
 
     def __str__(self) -> str:
-        return f"Rank test: Kendall's tau {figure(self.tau)}, p {p_figure(self.p)}{' (exact)' if self.exact else ''}"
+        return f"Rank test: Kendall's tau {figure(self.tau)}, p {p_figure(self.p)}{' (exact)' if self.exact else ''}{_noted(self)}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +128,7 @@ class PetPeese(Analysis):
     ci_high: float
 
     def __str__(self) -> str:
-        return f"PET-PEESE: {self.chosen} {figure(self.estimate)} ({figure(self.ci_low)} to {figure(self.ci_high)}); PET intercept p {p_figure(self.pet_p)}"
+        return f"PET-PEESE: {self.chosen} {figure(self.estimate)} ({figure(self.ci_low)} to {figure(self.ci_high)}); PET intercept p {p_figure(self.pet_p)}{_noted(self)}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,9 +167,11 @@ class Bias(Analysis):
 
     def __str__(self) -> str:
         parts = [self.egger, self.rank, self.trim_fill, self.pet_peese]
-        return "\n".join(
-            [*(str(part) for part in parts if part is not None), *(f"Note: {note}" for note in self.notes)]
-        )
+        return "\n".join(str(part) for part in parts if part is not None) + _noted(self)
+
+
+def _noted(found: Analysis) -> str:
+    return "".join(f"\nNote: {note}" for note in found.notes)
 
 
 def bias(
@@ -184,15 +188,12 @@ def bias(
     Settings as for `pool`; `fill` is the trim-and-fill estimator ("L0", "R0", "Q0"). Raises DataError for fewer than three
     trials, or where all variances are equal (there is no small trial then).
     """
-    y, v, _ = _enough(yi, vi, labels)
-    notes = []
-    if y.size < FEW:
-        notes.append(Note("few_trials", f"{y.size} trials: below {FEW} these tests cannot tell asymmetry from chance."))
-    if getattr(yi, "measure", "") == "SMD":
-        notes.append(Note("smd_and_its_error", SMD_TIED))
-    corrected = pet_peese(y, v, level=level)
-    plain = pool(y, v, method=method, test="z").estimate
-    if corrected.estimate * plain > 0 and abs(corrected.estimate) > abs(plain):
+    effects = _enough(yi, vi, labels)
+    notes = [*_cautions(effects)]
+    corrected = _pet_peese(effects, level)
+    plain = pool(effects, method=method, test="z").estimate
+    away = corrected.estimate * plain > 0 and abs(corrected.estimate) > abs(plain)
+    if away and MEASURES[effects.measure].has_null:
         notes.append(
             Note(
                 "pet_peese_away",
@@ -200,13 +201,13 @@ def bias(
             )
         )
     try:
-        filled = trim_fill(y, v, method=method, estimator=fill, level=level)
+        filled = trim_fill(effects, method=method, estimator=fill, level=level)
     except DataError as error:
         filled = None
         notes.append(Note("no_trim_fill", str(error.problems[0])))
     return Bias(
-        k=y.size, egger=egger(y, v, level=level), rank=rank_test(y, v), trim_fill=filled, notes=tuple(notes),
-        pet_peese=corrected, call=call_of("bias", "yi", "vi", method=method, fill=fill, level=level),
+        k=effects.k, egger=_egger(effects, "lm", "sei", level), rank=_rank_test(effects), trim_fill=filled,
+        notes=tuple(notes), pet_peese=corrected, call=call_of("bias", "yi", "vi", method=method, fill=fill, level=level),
     )  # fmt: skip
 
 
@@ -219,7 +220,12 @@ def egger(yi: Any, vi: Any = None, *, model: str = "lm", predictor: str = "sei",
     """
     one_of("model", model, ("lm", *METHODS))
     one_of("predictor", predictor, PREDICTORS)
-    y, v, _ = _enough(yi, vi, None)
+    effects = _enough(yi, vi)
+    return dataclasses.replace(_egger(effects, model, predictor, level), notes=_cautions(effects))
+
+
+def _egger(effects: Effects, model: str, predictor: str, level: float) -> Egger:
+    y, v = effects.yi, effects.vi
     x = np.sqrt(v) if predictor == "sei" else v
     if model == "lm":
         fit = regress(y, v, {predictor: x}, method="CE", test="knha", level=level)
@@ -236,7 +242,12 @@ def rank_test(yi: Any, vi: Any = None) -> RankTest:
     """Begg and Mazumdar's rank correlation. Exact without ties up to 150 trials, else by the normal approximation with
     ties, as metafor's ranktest. Raises DataError as `egger`. Source: Begg and Mazumdar 1994, Biometrics 50:1088-1101.
     """
-    y, v, _ = _enough(yi, vi, None)
+    effects = _enough(yi, vi)
+    return dataclasses.replace(_rank_test(effects), notes=_cautions(effects))
+
+
+def _rank_test(effects: Effects) -> RankTest:
+    y, v = effects.yi, effects.vi
     w = 1 / v
     mean = (w * y).sum() / w.sum()
     left = v - 1 / w.sum()
@@ -268,7 +279,8 @@ def trim_fill(
     one_of("method", method, METHODS)
     one_of("estimator", estimator, FILLS)
     level = level_of(level)
-    y, v, names = _enough(yi, vi, None)
+    effects = _enough(yi, vi)
+    y, v, names = effects.yi, effects.vi, effects.labels
     if side is None:
         slope = regress(y, v, {"sei": np.sqrt(v)}, method=method, test="z").b[1]
         side = "right" if slope < 0 else "left"
@@ -303,8 +315,12 @@ def trim_fill(
 
 def pet_peese(yi: Any, vi: Any = None, *, level: float = 95) -> PetPeese:
     """The conditional PET-PEESE estimate. Source: Stanley and Doucouliagos 2014, Res Synth Methods 5:60-78."""
-    y, v, _ = _enough(yi, vi, None)
-    pet, peese = egger(y, v, predictor="sei", level=level), egger(y, v, predictor="vi", level=level)
+    effects = _enough(yi, vi)
+    return dataclasses.replace(_pet_peese(effects, level), notes=_cautions(effects))
+
+
+def _pet_peese(effects: Effects, level: float) -> PetPeese:
+    pet, peese = (_egger(effects, "lm", predictor, level) for predictor in PREDICTORS)
     reach = float(quantile(level, pet.df))
     se = (pet.limit_high - pet.limit) / reach
     p = float(two_sided(pet.limit / se, pet.df)) if se > 0 else 1.0
@@ -315,9 +331,18 @@ def pet_peese(yi: Any, vi: Any = None, *, level: float = 95) -> PetPeese:
     )  # fmt: skip
 
 
-def _enough(yi: Any, vi: Any, labels: Sequence[str] | None) -> tuple[Floats, Floats, tuple[str, ...]]:
+def _cautions(effects: Effects) -> tuple[Note, ...]:
+    """What makes these tests say less than they seem to."""
+    few = f"{effects.k} trials: below {FEW} these tests cannot tell asymmetry from chance."
+    return (
+        *([Note("few_trials", few)] if effects.k < FEW else []),
+        *([Note("smd_and_its_error", SMD_TIED)] if MEASURES[effects.measure].tied_to_error else []),
+    )
+
+
+def _enough(yi: Any, vi: Any, labels: Sequence[str] | None = None) -> Effects:
     effects = as_effects(yi, vi, labels)
-    y, v, names = effects.yi, effects.vi, effects.labels
+    y, v = effects.yi, effects.vi
     if y.size < 3:
         raise DataError([Problem("yi", f"{y.size} trials", "three or more, to see whether small trials differ")])
     if np.ptp(v) <= 1e-12 * v.max():
@@ -331,7 +356,7 @@ def _enough(yi: Any, vi: Any, labels: Sequence[str] | None) -> tuple[Floats, Flo
                 )
             ]
         )
-    return y, v, names
+    return effects
 
 
 # Ranks

@@ -70,6 +70,9 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     "ci_low": ("ci_lb", "ci_lower", "lower", "between_ci_low"),
     "ci_high": ("ci_ub", "ci_upper", "upper", "between_ci_high"),
 }
+RATIOS = frozenset(
+    {"or", "rr", "hr", "irr", "rom", "odds_ratio", "risk_ratio", "rate_ratio", "hazard_ratio", "relative_risk"}
+)  # names of a column that holds ratios, not their logarithms
 PEOPLE = ("n1", "n2", "n")
 WHOLE = (*PEOPLE, "events1", "events2", "events", "rest1", "rest2")
 
@@ -565,6 +568,8 @@ class _Reader:
         """The effects under their labels; so far they were called by their lines."""
         labels = [self.labels[i] for i in chosen]
         self._tell_duplicates(labels)
+        if "yi" in self.at and (found.yi > 0).all():
+            self._refuse_named_ratios(found)
         if "yi" in self.at and MEASURES[found.measure].back == "exp" and (found.yi > 0).all():
             text = f"Every effect is above 0 and was taken as a logarithm ({MEASURES[found.measure].name})."
             more = "If these are the ratios themselves, take their logarithms first."
@@ -572,6 +577,15 @@ class _Reader:
         if found.notes:  # they name trials
             return self._computed(numbers, chosen, labels)
         return dataclasses.replace(found, labels=tuple(labels))
+
+    def _refuse_named_ratios(self, found: Effects) -> None:
+        """A column named for a ratio and above 0 throughout holds ratios, which cannot be pooled as they are."""
+        column = self.sheet.header[self.at["yi"]]
+        if folded(column) in RATIOS:
+            held = f"effects from {found.yi.min():g} to {found.yi.max():g} in a column called {quoted(column)}: ratios"
+            accepted = "their logarithms, with the standard errors of the logarithms"
+            mend = f"If these are logarithms already, call the column log_{folded(column)}."
+            raise DataError([Problem(f"{self.sheet.name}:1, {column}", held, accepted, mend)])
 
     def _tell_events(self, numbers: Mapping[str, Floats], chosen: Sequence[int]) -> None:
         """Where nobody or everybody in both arms has the event, the number added to the cells is all there is."""

@@ -98,7 +98,7 @@ def test_effects_that_are_all_the_same_keep_walds_error() -> None:
     found, wald = pool([0.3] * 4, [0.1, 0.2, 0.3, 0.4]), pool([0.3] * 4, [0.1, 0.2, 0.3, 0.4], test="z")
     assert found.se == wald.se
     assert found.df == 3
-    assert [note.code for note in found.notes] == ["no_spread"]
+    assert [note.code for note in found.notes] == ["no_spread", "no_variance_found"]
     without = leave_one_out([0.3, 0.3, 0.3, 0.9], [0.1, 0.2, 0.3, 0.4]).without
     assert (without.se > 0.1).all()
 

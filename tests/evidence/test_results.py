@@ -233,7 +233,12 @@ def test_a_result_carries_the_note_that_belongs_to_it(make: Callable[[], Any], c
 
 
 def test_an_undisturbed_result_carries_no_note() -> None:
-    assert pool(Y, V).notes == ()
+    assert pool([0.1, 0.9, 0.4], [0.02, 0.03, 0.02]).notes == ()
+
+
+def test_a_variance_of_0_between_trials_is_not_taken_for_agreement() -> None:
+    assert "no_variance_found" in {note.code for note in pool(Y, V).notes}
+    assert "no_variance_found" not in {note.code for note in pool(Y, V, method="CE").notes}
 
 
 def test_one_trial_gives_its_own_effect_with_a_z_test() -> None:
@@ -257,6 +262,12 @@ def test_leaving_out_says_which_trial_turns_the_result() -> None:
     found = leave_one_out([1.0, -0.3, -0.3], [0.01, 0.5, 0.5], method="CE", test="z")
     assert found.turns_direction == (True, False, False)
     assert found.turns_significance == (True, False, False)
+
+
+def test_a_result_that_includes_0_has_no_direction_to_turn() -> None:
+    found = leave_one_out([0.3, -0.1, -0.1], [0.1, 0.2, 0.2], method="CE", test="z")
+    assert (found.all_trials.estimate > 0) != (found.without.estimate[0] > 0)
+    assert found.turns_direction == (False, False, False)
 
 
 # Loading
@@ -312,6 +323,17 @@ def test_small_study_tests_say_what_ties_a_standardised_difference_to_its_error(
     )
     assert "smd_and_its_error" in {note.code for note in bias(made).notes}
     assert "smd_and_its_error" not in {note.code for note in bias(made.yi, made.vi).notes}
+    for alone in (egger, rank_test, pet_peese):
+        assert "smd_and_its_error" in {note.code for note in alone(made).notes}
+        assert "Pustejovsky" in str(alone(made))
+    assert str(bias(made)).count("Pustejovsky") == 1
+
+
+def test_a_share_of_one_group_has_no_value_that_means_no_effect() -> None:
+    """Small trials with larger shares: PET-PEESE moves away from a logit of 0, which is nothing but one half."""
+    made = effect_sizes("PLO", events=[15, 22, 25, 24], n=[300, 250, 120, 60])
+    assert "pet_peese_away" in {note.code for note in bias(made.yi, made.vi).notes}
+    assert "pet_peese_away" not in {note.code for note in bias(made).notes}
 
 
 def test_groups_compared_by_chi_squared_say_so() -> None:

@@ -60,6 +60,13 @@ def test_the_readme_is_under_two_screens_and_its_picture_is_real() -> None:
     assert text.index("make serve") < 1200
 
 
+def test_the_methods_list_every_note_of_the_engine() -> None:
+    engine = [f for f in (ROOT / "neurodash" / "evidence").glob("*.py") if not f.name.startswith("trial_")]
+    codes = {code for file in engine for code in re.findall(r'Note\(\s*"(\w+)"', file.read_text(encoding="utf-8"))}
+    assert len(codes) > 15
+    assert not {code for code in codes if f"`{code}`" not in TEXT[ROOT / "docs" / "methods.md"]}
+
+
 def test_writing_a_brief_names_every_mark_section_and_file() -> None:
     text = TEXT[ROOT / "docs" / "writing-a-brief.md"]
     for word in (*MARK_KINDS, *SECTIONS, *(part for parts in SECTIONS.values() for part in parts)):

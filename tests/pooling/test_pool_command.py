@@ -185,8 +185,8 @@ def test_the_page_begins_with_a_sentence_that_takes_no_side(tmp_path: Path) -> N
     first = " ".join(page.split("\n\n")[1].split())
     assert first == (
         "Pooled over 13 trials, the average risk ratio is 0.49 (95 % confidence interval 0.33 to 0.73); the true risk "
-        "ratio in a new trial is expected between 0.14 and 1.76. A risk ratio of 1 means no difference; the confidence "
-        "interval does not include it."
+        "ratio in a new trial is expected between 0.14 and 1.76 (95 % prediction interval). A risk ratio of 1 means no "
+        "difference; the confidence interval does not include it."
     )
     for word in ("better", "worse", "favours", "benefit"):
         assert word not in page
@@ -372,3 +372,15 @@ def test_ratios_that_were_not_made_logarithms_are_noticed(tmp_path: Path) -> Non
     assert (refused.exit_code, "looks like a ratio" in refused.stderr) == (2, True)
     found = as_json(write(tmp_path, GIVEN), "--yi", "yi", "--metric", "OR")
     assert "all_logs_positive" in notes(found)
+
+
+@pytest.mark.parametrize("metric", [[], ["--metric", "OR"]])
+def test_a_column_named_for_a_ratio_is_not_pooled_as_if_it_held_logarithms(tmp_path: Path, metric: list[str]) -> None:
+    """Below 0 it can only hold logarithms; a name that says so is believed."""
+    table = "trial,{},se\nA,0.6,0.2\nB,1.2,0.3\nC,{},0.25\n"
+    for name in ("OR", "hazard ratio", "RR"):
+        refused = pool(write(tmp_path, table.format(name, 0.9)), "--yi", name, "--sei", "se", *metric)
+        assert (refused.exit_code, f":1, {name}" in refused.stderr) == (2, True)
+        assert f"call the column log_{name.lower().replace(' ', '_')}" in refused.stderr
+    for name, third in (("log_or", 0.9), ("OR", -0.9)):
+        assert pool(write(tmp_path, table.format(name, third)), "--yi", name, "--sei", "se", *metric).exit_code == 0
