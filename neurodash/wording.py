@@ -117,12 +117,12 @@ ROUTES: Mapping[str, str] = {
     "reported": "an effect size as reported",
     "p": "an exact p value",
 }
-TURNS: Mapping[str, str] = {"direction": "the direction", "significance": "whether chance is excluded"}
+TURNS: Mapping[str, str] = {"direction": "the direction", "significance": "whether chance could explain it"}
 NOTICES: Mapping[str, str] = {"retraction": "Retracted", "expression_of_concern": "Expression of concern"}
 VOICES: Mapping[str, tuple[str, str]] = {
     "agrees": ("Agrees", "✓"),
     "disagrees": ("Disagrees", "✕"),
-    "silent": ("Silent", "–"),
+    "silent": ("No answer", "–"),
     "not counted": ("Not counted", "·"),
 }
 _WORDS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")

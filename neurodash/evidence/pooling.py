@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
+from neurodash import wording
 from neurodash.errors import DataError, Problem
 from neurodash.evidence.analysis import (
     NOT_KNOWN,
@@ -469,7 +470,7 @@ def heterogeneity_interval(yi: Any, vi: Any = None, *, level: float = 95, x: Any
             [
                 Problem(
                     "yi",
-                    f"{y.size} trials",
+                    wording.count(y.size, "trial"),
                     f"more than {model.p}",
                     "Heterogeneity needs more trials than coefficients.",
                 )

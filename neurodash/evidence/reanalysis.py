@@ -179,7 +179,7 @@ class Reanalysis:
             return "silent", "the analysis compares training with no training, not doses"
         voice, reason = listen(result, claim)
         if voice == "disagrees" and not result.excludes_null:
-            return "silent", f"chance is not excluded: {wording.count(self.k, 'trial')} cannot settle it"
+            return "silent", f"chance could explain it: {wording.count(self.k, 'trial')} cannot settle it"
         return voice, reason
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from neurodash import wording
 from neurodash.errors import DataError, Problem
 from neurodash.evidence.analysis import Analysis, Floats, call_of, figure, table
 from neurodash.evidence.effects import Effects
@@ -198,5 +199,5 @@ def influence(
 def _several(yi: Any, vi: Any, labels: Sequence[str] | None, name: str, least: int = 2) -> Effects:
     effects = as_effects(yi, vi, labels)
     if effects.k < least:
-        raise DataError([Problem(name, f"{effects.k} trials", f"{least} or more")])
+        raise DataError([Problem(name, wording.count(effects.k, "trial"), f"{least} or more")])
     return effects

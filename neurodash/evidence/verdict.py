@@ -194,26 +194,26 @@ def listen(result: Result, claim: Claim) -> tuple[Voice, str]:
             if favours == "control":
                 return "disagrees", "favours the control"
             if excludes is False:
-                return "disagrees", f"chance is not excluded ({how})"
+                return "disagrees", f"chance could explain it ({how})"
             if excludes and favours == "intervention":
-                return "agrees", f"favours the intervention, chance excluded ({how})"
+                return "agrees", f"favours the intervention, more than chance explains ({how})"
         case "may_improve":
             if favours == "intervention":
                 return "agrees", "favours the intervention"
             if favours == "control" and excludes:
-                return "disagrees", f"favours the control, chance excluded ({how})"
+                return "disagrees", f"favours the control, more than chance explains ({how})"
         case "no_clear_effect":
             if excludes is False:
-                return "agrees", f"chance is not excluded ({how})"
+                return "agrees", f"chance could explain it ({how})"
             if excludes:
-                return "disagrees", f"an effect, chance excluded ({how})"
+                return "disagrees", f"an effect, more than chance explains ({how})"
         case "not_more_harm":
             if favours == "intervention":
                 return "agrees", "less harm than in the control"
             if excludes is False:
                 return "agrees", f"no more harm than chance explains ({how})"
             if favours == "control" and excludes:
-                return "disagrees", f"more harm, chance excluded ({how})"
+                return "disagrees", f"more harm than chance explains ({how})"
     return "silent", "not enough was read"
 
 
@@ -224,10 +224,10 @@ def _dose_voice(result: Result) -> tuple[Voice, str]:
     if excludes is None:
         return "silent", "not enough was read"
     if not excludes:
-        return "disagrees", f"chance is not excluded ({how})"
+        return "disagrees", f"chance could explain it ({how})"
     if result.dose_direction == "less_better":
-        return "disagrees", f"less goes with more effect, chance excluded ({how})"
-    return "agrees", f"more goes with more effect, chance excluded ({how})"
+        return "disagrees", f"less goes with more effect, more than chance explains ({how})"
+    return "agrees", f"more goes with more effect, more than chance explains ({how})"
 
 
 def _excludes_chance(result: Result, by_p: bool = False) -> tuple[bool | None, str]:

@@ -215,8 +215,11 @@ class Inbox:
     def save(self) -> None:
         """Replace the file at once: whoever reads it finds the old one or the new one, never half of one.
 
-        Raises DataError, and writes nothing, where somebody changed the file since it was read.
+        Raises DataError, and writes nothing, where somebody changed the file since it was read. An inbox in which nothing
+        was ever put makes no file.
         """
+        if not (self.items or self.watched or self.done or self.as_read):
+            return
         now = self.path.read_bytes() if self.path.exists() else b""
         if now != self.as_read:
             mend = "Your change was kept; what this run found after it will be found again."

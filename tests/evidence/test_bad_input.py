@@ -445,9 +445,9 @@ def test_small_study_effects_need_three_trials_of_different_size(analyse: Callab
 
 
 def test_leave_one_out_needs_two_trials_and_influence_three() -> None:
-    refused(lambda: leave_one_out([1], [0.1]), "1 trials", "2 or more")
+    refused(lambda: leave_one_out([1], [0.1]), "1 trial", "2 or more")
     refused(lambda: influence([1, 2], [0.1, 0.2]), "2 trials", "3 or more")
-    refused(lambda: heterogeneity_interval([1], [0.1]), "1 trials", "more than 1")
+    refused(lambda: heterogeneity_interval([1], [0.1]), "1 trial", "more than 1")
 
 
 # Many at once

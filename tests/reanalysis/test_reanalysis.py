@@ -217,7 +217,7 @@ def test_what_our_own_analysis_says_follows_the_rules_for_published_results() ->
     assert analyse(*three(a="-4", b="-4", c="-4")).says_to(improves)[0] == "disagrees"
     assert analyse(*three(a="1", b="1", c="1")).says_to(improves) == (
         "silent",
-        "chance is not excluded: 3\u00a0trials cannot settle it",
+        "chance could explain it: 3\u00a0trials cannot settle it",
     )
     assert analyse(*three()[:2]).says_to(improves) == ("silent", "fewer than 3 trials can be used")
 

@@ -139,6 +139,12 @@ def test_offline_it_says_which_service_and_exits_2_at_once(inbox_file: Path) -> 
     assert real_time.monotonic() - begun < 10
 
 
+def test_a_first_run_that_reaches_nobody_leaves_no_inbox(inbox_file: Path) -> None:
+    run("evidence", "watch", "--inbox", inbox_file, "--email", ADDRESS, "--pubmed", "http://127.0.0.1:1",
+        "--crossref", "http://127.0.0.1:1")  # fmt: skip
+    assert not inbox_file.exists()
+
+
 def test_a_second_run_at_the_same_time_is_refused(inbox_file: Path) -> None:
     with inboxes.locked(inbox_file):
         done = run("evidence", "watch", "--inbox", inbox_file, "--email", ADDRESS, "--pubmed", "http://127.0.0.1:1")

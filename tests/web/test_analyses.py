@@ -25,7 +25,7 @@ BALANCE = "/evidence/trials/exergame-vr/balance/"
 def test_the_page_says_the_result_in_a_sentence_and_every_trial_in_a_table(answer) -> None:
     words = text_of(answer(BALANCE)[2])
     for part in (
-        "Pooled over 7 trials, exergames and virtual reality did better than the comparison, by a moderate amount: g 0.50 (95 % interval 0.14 to 0.86)",
+        "Pooled over 7 trials, exergames and virtual reality did better than the comparison, by a moderate amount, though anything from trivial to large is possible: g 0.50 (95 % interval 0.14 to 0.86)",
         "The true effect in a new trial is expected between 0.10 and 0.90 (95 % prediction interval)", "Brichetto 2013", "0.99 (0.30 to 1.68)", "17 %",
         "Knapp and Hartung",
     ):  # fmt: skip
@@ -92,7 +92,7 @@ def test_a_finding_tells_what_our_own_analysis_says(answer) -> None:
 
 def test_the_list_says_how_many_questions_have_three_trials(answer) -> None:
     words = text_of(answer("/evidence/trials/")[2])
-    assert re.search(r"239 rows of \d+ groups of people", words)
+    assert re.search(r"239 rows of \d+ trials \(papers on the same people count once\)", words)
     assert re.search(r"9 of 95 questions have three usable trials", words)
     assert "Balance training: balance no training, usual care or attention 1 of 3" in words
 
@@ -183,3 +183,14 @@ def test_a_result_that_includes_no_effect_has_no_direction_to_turn() -> None:
     for found in reanalyses(library.load(), ON):
         if found.pooled and found.pooled.ci_low <= 0 <= found.pooled.ci_high:
             assert all(what != "direction" for _, what in found.turning)
+
+
+def test_each_note_stands_once_with_its_trials_and_each_published_result_leads_to_its_row(answer) -> None:
+    html = answer(BALANCE)[2].decode()
+    active = html[html.index('aria-labelledby="active"') :]
+    notes = active[active.index('data-key="notes"') : active.index('data-key="published"')]
+    assert notes.startswith('data-key="notes" open')
+    assert text_of(notes.encode()).count("SDs may be imputed") < 7
+    published = active[active.index('data-key="published"') :].split("</details>")[0]
+    assert len(re.findall(r'<a href="/evidence/[\w.-]+/">', published)) == 6
+    assert "telerehabilitation (exergaming or Pilates based), balance" in text_of(published.encode())

@@ -242,7 +242,7 @@ def test_a_trial_that_falls_changes_the_result_the_picture_and_the_finding_at_on
     page = visit(WHAT_IF)
     part = active(page)
     expect(part).to_contain_text("0.50 (95 % interval 0.14 to 0.86)")
-    expect(part).to_contain_text("would turn whether chance is excluded: Brichetto 2013")
+    expect(part).to_contain_text("would turn whether chance could explain it: Brichetto 2013")
     box = part.get_by_role("checkbox", name="Take out Brichetto 2013")
     box.check()
     expect(page.get_by_role("status").filter(has_text="Pooled over 6 trials")).to_be_visible()

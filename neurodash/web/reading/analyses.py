@@ -17,6 +17,7 @@ from neurodash.evidence.reanalysis import LEVEL, METHOD, TEST, LeftOut, Reanalys
 from neurodash.evidence.small_studies import Bias
 from neurodash.evidence.verdict import FEW_TRIALS, size_class
 from neurodash.library import Library, Result
+from neurodash.library.shapes import SIZES
 from neurodash.pictures import plots
 from neurodash.web.reading.pages import slug_of
 
@@ -65,6 +66,23 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Published:
+    """A review's result beside ours: as drawn, and in words."""
+
+    result: Result
+    label: str
+    estimate: float
+    low: float | None
+    high: float | None
+
+    @property
+    def effect(self) -> str:
+        if self.low is None or self.high is None:
+            return wording.decimal(self.estimate)
+        return _told(self.estimate, self.low, self.high)
+
+
+@dataclass(frozen=True)
 class ShownAnalysis:
     """One comparison of one question, ready to show."""
 
@@ -84,7 +102,16 @@ class ShownAnalysis:
     doses: SafeString
     doses_told: str
     answers: tuple[Answer, ...]
-    published: tuple[Result, ...]
+    published: tuple[Published, ...]
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """What the notes of its trials say, each note once, with the trials it is about."""
+        who: dict[str, list[str]] = {}
+        for line in self.lines:
+            if line.row.notes:
+                who.setdefault(line.row.notes, []).append(_name(line.used))
+        return {wording.joined(names): note for note, names in who.items()}
 
     @property
     def every_measure(self) -> str:
@@ -147,7 +174,7 @@ def shown(
         anchor=whole.comparison,
         sentence=sentence,
         before=told(whole, intervention) if now.fallen else "",
-        forest=_both_widths(forest_rows(now, library, published), title, sentence) if drawn else mark_safe(""),
+        forest=_both_widths(forest_rows(now, published), title, sentence) if drawn else mark_safe(""),
         lines=_lines(now),
         left_out=tuple(sorted(whole.left_out, key=lambda x: (x.row.trial_id, x.row.row_id))),
         turning=turning(now),
@@ -200,11 +227,17 @@ def told(found: Reanalysis, intervention: str) -> str:
         )
         return f"{some}, fewer than {wording.number_word(FEW_TRIALS)}: nothing is pooled."
     clear = pooled.ci_low > 0 or pooled.ci_high < 0
-    size = size_class(Fraction(f"{pooled.estimate:.2f}"))  # of the number as printed
-    if clear:
-        what = f"{wording.inside(intervention)} did {'better' if pooled.estimate > 0 else 'worse'} than the comparison, by a {size} amount"
+    size, *ends = (size_class(Fraction(f"{x:.2f}")) for x in (pooled.estimate, pooled.ci_low, pooled.ci_high))
+    if clear:  # sizes are those of the numbers as printed
+        way = "better" if pooled.estimate > 0 else "worse"
+        span = (
+            ""
+            if ends[0] == ends[1]
+            else f", though anything from {min(ends, key=SIZES.index)} to {max(ends, key=SIZES.index)} is possible"
+        )
+        what = f"{wording.inside(intervention)} did {way} than the comparison, by a {size} amount{span}"
     else:
-        what = "no clear difference (the interval includes no effect)"
+        what = "no clear difference (the interval includes 0, which is no difference)"
     b, low, high, pi_low, pi_high = (
         wording.decimal(x) for x in (pooled.estimate, pooled.ci_low, pooled.ci_high, pooled.pi_low, pooled.pi_high)
     )
@@ -212,7 +245,8 @@ def told(found: Reanalysis, intervention: str) -> str:
     if pooled.tau2 == 0:
         return (
             said
-            + "The trials differ no more than chance would make them, but a few trials cannot show that they agree."
+            + "The trials differ no more than chance would make them, but a few trials cannot show that they agree: the "
+            + f"{LEVEL:g} % prediction interval, {pi_low} to {pi_high}, allows for no difference between trials."
         )
     return (
         said
@@ -239,7 +273,7 @@ def turning(found: Reanalysis) -> str:
     )
 
 
-def forest_rows(found: Reanalysis, library: Library, published: Sequence[Result]) -> list[plots.Row]:
+def forest_rows(found: Reanalysis, published: Sequence[Published]) -> list[plots.Row]:
     """The trials, our diamond where there is one, and the published results beside it."""
     weights = dict(zip(found.pooled.labels, found.pooled.weights, strict=True)) if found.pooled else {}
     rows = []
@@ -251,21 +285,13 @@ def forest_rows(found: Reanalysis, library: Library, published: Sequence[Result]
         rows += plots.pooled_rows(found.pooled, f"Our own: {wording.count(found.k, 'trial')}")
     if published:
         rows.append(plots.Row("Published reviews", "heading"))
-        better = library.vocabulary.outcomes[found.outcome].higher_is_better
-        for result in published:
-            at = align(result, better)
-            if at is not None:
-                label = wording.short_citation(result.citation, result.year)
-                if sum(r.review_id == result.review_id for r in published) > 1:
-                    label += f": {result.measure}"
-                elif result.k_studies:
-                    label += f", {wording.count(result.k_studies, 'trial')}"
-                rows.append(plots.Row(label, "published", at.estimate, at.low, at.high))
+        rows += [plots.Row(p.label, "published", p.estimate, p.low, p.high) for p in published]
     return rows
 
 
-def _published(found: Reanalysis, library: Library) -> tuple[Result, ...]:
+def _published(found: Reanalysis, library: Library) -> tuple[Published, ...]:
     """The reviews’ main standardised results on the same training and outcome, newest first."""
+    better = library.vocabulary.outcomes[found.outcome].higher_is_better
     rows = [
         r
         for r in library.results.values()
@@ -276,7 +302,18 @@ def _published(found: Reanalysis, library: Library) -> tuple[Result, ...]:
         and r.estimate is not None
         and not r.doubts
     ]
-    return tuple(sorted(rows, key=lambda r: (-(r.year or 0), r.result_id)))
+    shown = []
+    for result in sorted(rows, key=lambda r: (-(r.year or 0), r.result_id)):
+        at = align(result, better)
+        if at is None:
+            continue
+        label = wording.short_citation(result.citation, result.year)
+        if sum(r.review_id == result.review_id for r in rows) > 1:
+            label += f": {result.measure}"
+        elif result.k_studies:
+            label += f", {wording.count(result.k_studies, 'trial')}"
+        shown.append(Published(result, label, at.estimate, at.low, at.high))
+    return tuple(shown)
 
 
 def _name(used: Used) -> str:

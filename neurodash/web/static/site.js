@@ -119,6 +119,9 @@ for (const form of document.querySelectorAll("form[data-what-if]")) {
         scrollBy({ top: now.getBoundingClientRect().top - before, behavior: "instant" }); // the box stays under the pointer
         const section = now.closest("section");
         form.querySelector("[data-said]").textContent = (section.querySelector("[data-now]") ?? section.querySelector(".own-result")).textContent;
+      } else {
+        const changed = [...form.querySelectorAll("[data-now]")].map((each) => each.textContent);
+        form.querySelector("[data-said]").textContent = `Computed again. ${changed.join(" ") || "No trial is taken out."}`;
       }
     } catch {
       if (mine === asked) form.submit();
