@@ -22,11 +22,12 @@ lint: setup
 
 test: lint
 	$(BIN)/neurodash library check
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal
 
 bench: setup
 	$(BIN)/python bench/serve.py
 	$(BIN)/python bench/pool.py
+	$(BIN)/python bench/pictures.py
 
 audit: setup
 	$(BIN)/pip-audit --require-hashes --disable-pip -r requirements.lock
