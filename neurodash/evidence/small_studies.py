@@ -345,7 +345,9 @@ def _enough(yi: Any, vi: Any, labels: Sequence[str] | None = None) -> Effects:
     effects = as_effects(yi, vi, labels)
     y, v = effects.yi, effects.vi
     if y.size < 3:
-        raise DataError([Problem("yi", wording.count(y.size, "trial"), "three or more, to see whether small trials differ")])
+        raise DataError(
+            [Problem("yi", wording.count(y.size, "trial"), "three or more, to see whether small trials differ")]
+        )
     if np.ptp(v) <= 1e-12 * v.max():
         raise DataError(
             [

@@ -15,6 +15,7 @@ from neurodash.library.pictures import TOPS, Frame, frames
 SIDE_WORDS = frozenset({"left", "right", "lefts", "rights"})
 NOT_A_SIDE = ("right away", "all right", "right angle", "right after", "right before")
 ON_LADDERS = ("balance", "gait", "strength", "power")  # kinds of which every exercise stands on a ladder
+PAGES = ("pictures", "ladders")  # below /exercises/, so no exercise can have their names
 STILL = 3.0  # units a joint may move without its side being the one that moves
 
 
@@ -22,8 +23,13 @@ def exercise_problems(
     shelf: ExerciseShelf, ladders: Mapping[str, Ladder], known: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[Problem]:
     """Everything wrong with the exercises, by file and line. `known`: the tables whose rows may be cited, by name."""
+    for code, word in shelf.words.equipment.items():
+        for served in word.serves:
+            yield from _unknown(f"exercises/vocabulary.yaml: equipment.{code}", "serves", served, shelf.words.equipment)
     for exercise in shelf.exercises.values():
         where = shelf.places[exercise.id]
+        if exercise.id in PAGES:
+            yield Problem(f"{where}: id", f"“{exercise.id}”, the address of a page", "another id")
         yield from _word_problems(exercise, shelf, where)
         yield from _cited(exercise, known, where)
         yield from _step_problems(exercise, where)
@@ -32,6 +38,9 @@ def exercise_problems(
     for exercise in shelf.exercises.values():
         if exercise.kind in ON_LADDERS and exercise.id not in on_ladder:
             yield Problem(f"{shelf.places[exercise.id]}: {exercise.id}", "on no ladder", "a rung of a ladder")
+
+
+NO_HELPER = "No helper is needed once"  # how guarding says that it ends
 
 
 def _unknown(where: str, key: str, code: str, words: Mapping[str, object]) -> Iterator[Problem]:
@@ -57,6 +66,11 @@ def _word_problems(exercise: Exercise, shelf: ExerciseShelf, where: str) -> Iter
         yield Problem(f"{where}: demand", "no base", "base: and one of its levels")
     if exercise.edss[0] > exercise.edss[1]:
         yield Problem(f"{where}: edss", f"{list(exercise.edss)}", "the lower value first")
+    if exercise.guard != "alone" and NO_HELPER in exercise.guarding:
+        mend = f"Say guard: alone, or take “{NO_HELPER}…” out of guarding."
+        yield Problem(
+            f"{where}: guard", f"{exercise.guard}, but guarding says that nobody is needed", "one of them", mend
+        )
     if exercise.guard == "alone" and _needs_a_guard(exercise):
         yield Problem(f"{where}: guard", "alone, with eyes closed or the unexpected", "near or hands-on")
 
@@ -203,6 +217,9 @@ def ladder_problems(
                                     dict.fromkeys(shelf.words.variables.get(variable, tuple(shelf.words.variables))))
         ]  # fmt: skip
         yield from wrong
+        for number, rung in enumerate(ladder.rungs, start=1):
+            for code in rung.equipment:
+                yield from _unknown(f"{where}: rung {number}", "equipment", code, shelf.words.equipment)
         if not missing and not wrong:
             yield from _climb_problems(ladder, shelf, where)
         yield from _start_problems(ladder, shelf, where, known)

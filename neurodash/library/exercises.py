@@ -27,10 +27,13 @@ Codes = Annotated[tuple[Code, ...], BeforeValidator(_as_list)]
 
 
 class Word(Row):
-    """A code in words. `system`: one of the six systems of the BESTest."""
+    """A code in words. `system`: one of the six systems of the BESTest. `also`: other words people look for it by.
+    `serves`: equipment that this one can stand in for."""
 
     label: Text
     system: bool = False
+    also: tuple[Text, ...] = ()
+    serves: tuple[Code, ...] = ()
 
 
 class ExerciseWords(Row):
@@ -58,17 +61,20 @@ class Caution(Row):
 
 
 class UsualDose(Row):
-    """How an exercise is counted, and a usual amount in one set. `source`: a guideline row; without one, expert judgement."""
+    """How an exercise is counted, and a usual amount in one set. `bouts`: how many of it, with rests, make the exercise.
+    `source`: a guideline row; without one, expert judgement."""
 
     form: DoseForm
     usual: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]]
     hold: Annotated[float, Field(gt=0, le=120)] | None = None  # seconds of each
+    bouts: tuple[Annotated[int, Field(ge=1, le=20)], Annotated[int, Field(ge=1, le=20)]] | None = None
     source: Id | None = None
 
     @model_validator(mode="after")
     def _low_before_high(self) -> UsualDose:
-        if self.usual[0] > self.usual[1]:
-            raise accepted("the lower amount first", f"usual: {list(self.usual)}")
+        for name, amount in (("usual", self.usual), ("bouts", self.bouts)):
+            if amount and amount[0] > amount[1]:
+                raise accepted("the lower amount first", f"{name}: {list(amount)}")
         return self
 
 

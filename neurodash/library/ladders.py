@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from neurodash.library.exercises import Exercise, ExerciseWords, Guard, Kind, Short
+from neurodash.library.exercises import Codes, Exercise, ExerciseWords, Guard, Kind, Short
 from neurodash.library.rows import Code, Id, Row, Slug, Text, accepted
 
 GIVEN_BACK = (
@@ -17,12 +17,16 @@ Edss = Annotated[float, Field(ge=0, le=9.5)]
 
 
 class Rung(Row):
-    """An exercise, or one done with a variable changed (`with`, told by `says`). `guard` where it needs more than the exercise."""
+    """An exercise, or one done with a variable changed (`with`, told by `says`).
+
+    `guard` and `equipment` where it needs more than the exercise.
+    """
 
     exercise: Slug
     changed: Annotated[dict[Code, Code], Field(alias="with", default_factory=dict)]
     says: Short = ""
     guard: Guard | None = None
+    equipment: Codes = ()
 
     @model_validator(mode="after")
     def _change_is_told(self) -> Rung:

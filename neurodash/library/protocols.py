@@ -16,7 +16,7 @@ from neurodash.library.prose import Prose
 from neurodash.library.reading import Located, check
 from neurodash.library.rows import Code, Guideline, Id, Row, Slug, Text, accepted
 
-# What can be dosed: its words, and the columns of a guideline row that hold it (an intensity by its unit)
+# What can be dosed: its words (with {} where the number does not stand first), and the columns of a guideline row that hold it (an intensity by its unit)
 AMOUNTS: Mapping[str, tuple[str, str, str]] = {
     "per_week": ("sessions a week", "frequency_per_week_min", "frequency_per_week_max"),
     "minutes": ("minutes a session", "time_minutes_min", "time_minutes_max"),
@@ -28,7 +28,7 @@ AMOUNTS: Mapping[str, tuple[str, str, str]] = {
     "percent_1rm": ("% of the one-repetition maximum", "intensity:% 1RM", ""),
     "rpe": ("Borg effort, 6 to 20", "intensity:RPE 6-20", ""),
     "reserve": ("repetitions left in reserve", "", ""),
-    "difficulty": ("difficulty of 10", "", ""),
+    "difficulty": ("difficulty {} of 10", "", ""),
     "rest_minutes": ("minutes of rest between sets", "", ""),
     "free_days": ("free days between sessions", "", ""),
 }

@@ -82,7 +82,7 @@ EXERCISE = """exercises:
     precautions:
       - {id: P16, does: changes, how: "Slowly."}
     set_up: Sit well back in the chair.
-    guarding: None needed.
+    guarding: No helper is needed once it is learnt.
     steps: [Sit tall., Lift this arm., Lower it slowly.]
     mistakes: [{wrong: Leaning back, instead: Stay tall.}]
     dose: {form: reps, usual: [8, 12]}
@@ -202,12 +202,16 @@ CASES = {
     "a side named in a mirrored exercise": (exercise("Lower it slowly.", "Lower your right arm."), TEST_FILE + ":2: test-exercise: steps.3", "a side is named"),
     "a demand without a base": (exercise("{base: sitting}", "{speed: slow}"), TEST_FILE, "no base"),
     "eyes closed on the feet, alone": (exercise("{base: sitting}", "{base: apart, vision: closed}"), TEST_FILE, "near or hands-on"),
+    "near, but nobody is needed": (exercise("guard: alone", "guard: near"), TEST_FILE + ":2: test-exercise: guard", "guarding says that nobody is needed"),
+    "more bouts first": (exercise("usual: [8, 12]", "usual: [8, 12], bouts: [5, 3]"), TEST_FILE, "bouts: [5, 3]"),
+    "an exercise with the name of a page": (exercise("id: test-exercise", "id: ladders"), TEST_FILE + ":2: id", "the address of a page"),
     "two exercises with one id": (exercise(more=EXERCISE.partition("\n")[2]), TEST_FILE + ":26", "“test-exercise” again"),
     "strength on no ladder": (exercise("kind: range", "kind: strength"), TEST_FILE, "on no ladder"),
     "a rung harder in two things": (exercise(more=ladder(f"[{{exercise: test-exercise}}, {BOTH_AT_ONCE}]")), TEST_FILE, "vision, speed harder than on the rung below"),
     "a rung that is not harder": (exercise(more=ladder(f"[{HARDER}, {HARDER}]")), TEST_FILE, "nothing harder than on the rung below"),
     "a rung that is easier": (exercise(more=ladder(f"[{HARDER}, {{exercise: test-exercise, with: {{speed: brisk}}, says: Brisk.}}]")), TEST_FILE, "vision easier than on the rung below"),
     "a rung of an unknown exercise": (exercise(more=ladder("[{exercise: test-exercise}, {exercise: nope}]")), TEST_FILE, "“nope”"),
+    "a rung with unknown equipment": (exercise(more=ladder(f"[{{exercise: test-exercise}}, {HARDER[:-1]}, equipment: [bandd]}}]")), TEST_FILE + ":28: test-ladder: rung 2: equipment", "Did you mean band?"),
     "a start above the ladder": (exercise(more=ladder(f"[{{exercise: test-exercise}}, {HARDER}]", "[{edss: [0, 8], rung: 9}]")), TEST_FILE, "rung 9; accepted: 1 to 2"),
     "no start for an unknown score": (exercise(more=ladder(f"[{{exercise: test-exercise}}, {HARDER}]", "[{edss: [0, 8], score: {instrument: TUG, from: 0, to: 12}, rung: 1}]")), TEST_FILE, "no start without a score"),
     "a rung nobody can reach": (exercise(more=ladder(f"[{{exercise: test-exercise}}, {HARDER}]", "[{edss: [8.5, 9], rung: 1}]")), TEST_FILE, "nobody who may start"),
@@ -306,3 +310,9 @@ def test_a_new_brief_never_writes_over_one_that_exists(tmp_path: Path) -> None:
     unknown = run("library", "new", "brief", "gaze-2", "--condition", "msx", "--in", tmp_path)
     assert unknown.returncode == 2
     assert "Did you mean ms?" in unknown.stderr
+
+
+def test_equipment_that_stands_in_for_something_unknown_is_named(content: Path) -> None:
+    edit("exercises/vocabulary.yaml", "serves: [chair]", "serves: [chiar]")(content)
+    with pytest.raises(DataError, match=r"vocabulary.yaml: equipment.armchair: serves.*Did you mean chair\?"):
+        library.load([content])

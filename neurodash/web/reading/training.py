@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from itertools import groupby
 from typing import Any
+from urllib.parse import urlencode
 
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from neurodash import wording
 from neurodash.library import Library, Mark
-from neurodash.library.exercises import Exercise, UsualDose
+from neurodash.library.exercises import Exercise, ExerciseWords
 from neurodash.library.ladders import Ladder, Start, levels, raised
 from neurodash.library.protocols import AMOUNTS, Amount, Protocol
 from neurodash.pictures import figures
 from neurodash.web.reading.marks import References
 
-SIDES = {
-    "both": "Both sides together",
-    "each": "One side, then the other",
-    "alternate": "Side by side, in turn",
-}
+SIDES = {"both": "", "each": "on each side", "alternate": "left and right in turn"}
 GUARDS = {
     "alone": "Alone, once it is set up and learnt",
     "near": "With a person within reach",
@@ -35,6 +34,7 @@ FORMS = {
     "reps": ("time", "times"), "seconds": ("second", "seconds"), "steps": ("step", "steps"), "minutes": ("minute", "minutes"),
     "metres": ("metre", "metres"), "breaths": ("breath", "breaths"),
 }  # fmt: skip
+NOTHING = "nothing"  # as an equipment somebody looks for
 VARIABLES = {
     "base": "base", "hands": "hands", "surface": "surface", "vision": "eyes and head", "movement": "movement", "attention": "attention",
     "load": "load", "speed": "speed",
@@ -56,10 +56,13 @@ def span(low: Any, high: Any) -> str:
     return number(low) if low == high else f"{number(low)} to {number(high)}"
 
 
-def usual_dose(dose: UsualDose) -> str:
-    """`8 to 12 times, 5 seconds each`."""
+def usual_dose(exercise: Exercise) -> str:
+    """`8 to 12 times on each side, held for 5 seconds`."""
+    dose = exercise.dose
     one, many = FORMS[dose.form]
-    told = f"{span(*dose.usual)} {one if dose.usual == (1, 1) else many}"
+    told = f"{span(*dose.usual)} {one if dose.usual == (1, 1) else many} {SIDES[exercise.sides]}".strip()
+    if dose.bouts:
+        told = f"{span(*dose.bouts)} bouts of {told}, with a rest between them"
     return told + (f", held for {number(dose.hold)} seconds" if dose.hold else "")
 
 
@@ -78,6 +81,11 @@ class Card:
         return f"/exercises/{self.exercise.id}/"
 
 
+def kit(codes: Sequence[str], library: Library) -> str:
+    """Equipment in words, each once."""
+    return wording.joined([library.exercises.words.equipment[code].label for code in dict.fromkeys(codes)])
+
+
 def card(exercise: Exercise, library: Library) -> Card:
     words = library.exercises.words
     return Card(
@@ -85,24 +93,42 @@ def card(exercise: Exercise, library: Library) -> Card:
         pictures=pictures(library, exercise.id),
         position=words.positions[exercise.position].label,
         kind=KINDS[exercise.kind],
-        equipment=wording.joined([words.equipment[code].label for code in exercise.equipment]) or "nothing",
+        equipment=kit(exercise.equipment, library) or "nothing",
     )
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What somebody looks for. An unknown code finds nothing that it names, and says so on the page."""
+    """What somebody looks for. An unknown code finds nothing, and stands among the choices that can be taken back.
+
+    `uses`: equipment that is used. `have`: all the equipment there is. `edss`: of the person.
+    """
 
     words: str = ""
     target: str = ""
     position: str = ""
     kind: str = ""
     rung: str = ""
+    uses: str = ""
+    edss: str = ""
+    guard: str = ""
     have: tuple[str, ...] = ()
 
     @property
     def is_empty(self) -> bool:
         return self == Wish()
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The names of the choices that were made."""
+        return tuple(each.name for each in fields(self) if getattr(self, each.name))
+
+    def without(self, part: str) -> Wish:
+        return replace(self, **{part: getattr(Wish(), part)})
+
+    @property
+    def query(self) -> str:
+        return urlencode([(part, getattr(self, part)) for part in self.parts], doseq=True)
 
 
 def rungs_of(library: Library) -> Mapping[str, frozenset[int]]:
@@ -115,22 +141,88 @@ def rungs_of(library: Library) -> Mapping[str, frozenset[int]]:
 
 
 def chosen(library: Library, wish: Wish) -> list[Exercise]:
-    """The exercises that fit every part of a wish; `have`: nothing else is needed."""
+    """The exercises that fit every part of a wish."""
     rungs = rungs_of(library)
-    terms = wish.words.casefold().split()
+    words = library.exercises.words
+    terms = [_stem(term) for term in wish.words.casefold().split()]
+    have = {
+        *wish.have,
+        *(other for code in wish.have if code in words.equipment for other in words.equipment[code].serves),
+    }
+    edss = _edss(wish.edss)
     found = []
     for exercise in library.exercises.exercises.values():
-        text = " ".join((exercise.name, exercise.clinical, exercise.purpose, *exercise.trains)).casefold()
+        low, high = exercise.edss
         if (
-            all(term in text for term in terms)
+            (not terms or all(term in _text(exercise, words) for term in terms))
             and wish.target in ("", *exercise.trains)
             and wish.position in ("", exercise.position)
             and wish.kind in ("", exercise.kind)
-            and (not wish.rung or (wish.rung.isdecimal() and int(wish.rung) in rungs.get(exercise.id, ())))
-            and (not wish.have or set(exercise.equipment) <= set(wish.have))
+            and (not wish.rung or wish.rung in map(str, rungs.get(exercise.id, ())))
+            and (wish.uses in ("", *exercise.equipment) or (wish.uses == NOTHING and not exercise.equipment))
+            and (not wish.edss or (edss is not None and low <= edss <= high))
+            and wish.guard in ("", exercise.guard)
+            and (not wish.have or set(exercise.equipment) <= have)
         ):
             found.append(exercise)
     return found
+
+
+def _stem(term: str) -> str:
+    """Without the s of a plural, so that `squats` finds a squat."""
+    return term[:-1] if len(term) > 3 and term.endswith("s") and not term.endswith("ss") else term
+
+
+def _text(exercise: Exercise, words: ExerciseWords) -> str:
+    """All the words by which somebody may look for an exercise."""
+    named = [words.positions[exercise.position], *(words.targets[code] for code in exercise.trains)]
+    named += [words.equipment[code] for code in exercise.equipment]
+    told = (exercise.name, exercise.clinical, exercise.purpose, KINDS[exercise.kind], *exercise.steps)
+    return " ".join(
+        (*told, *(each.label for each in named), *(other for each in named for other in each.also))
+    ).casefold()
+
+
+def _edss(value: str) -> float | None:
+    try:
+        edss = float(value)
+    except ValueError:
+        return None
+    return edss if 0 <= edss <= 10 else None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A part of a wish in words, the search without it, and how many exercises that finds."""
+
+    told: str
+    url: str
+    found: int
+
+
+def choices(library: Library, wish: Wish) -> list[Choice]:
+    """What was chosen, each with the way to take it back."""
+    words = library.exercises.words
+    labels: dict[str, Mapping[str, Any]] = {
+        "target": {code: word.label for code, word in words.targets.items()},
+        "position": {code: word.label for code, word in words.positions.items()},
+        "kind": KINDS,
+        "uses": {NOTHING: "No equipment", **{code: f"Uses {word.label}" for code, word in words.equipment.items()}},
+        "guard": GUARDS,
+    }
+    made = []
+    for part in wish.parts:
+        value = getattr(wish, part)
+        if part in labels:
+            told = labels[part].get(value, f"“{value}”, which is not known")
+        elif part == "have":
+            told = f"Needs nothing but {wording.joined([words.equipment[code].label for code in value])}"
+        else:
+            told = {"words": "“{}”", "rung": "On rung {} of a ladder", "edss": "For EDSS {}"}[part].format(value)
+        left = wish.without(part)
+        url = f"/exercises/?{left.query}#found" if left.query else "/exercises/"
+        made.append(Choice(told, url, len(chosen(library, left))))
+    return made
 
 
 def grouped(exercises: Sequence[Exercise], library: Library) -> list[tuple[str, list[Card]]]:
@@ -140,38 +232,67 @@ def grouped(exercises: Sequence[Exercise], library: Library) -> list[tuple[str, 
 
 
 @dataclass(frozen=True)
+class Step:
+    """A rung as a step from another one: what is done there, and what is different where it is a form of an exercise.
+
+    `needs`: equipment that the rung needs and the exercise does not.
+    """
+
+    number: int
+    exercise: Exercise
+    says: str
+    needs: str = ""
+
+
+@dataclass(frozen=True)
 class Place:
-    """Where an exercise stands on a ladder, and its neighbours there."""
+    """Where an exercise stands on a ladder: its own rungs, in its forms, and the rungs right below and above them.
+
+    An exercise may come back higher up, after another one; then it has a place for each stretch of rungs.
+    """
 
     ladder: Ladder
-    rung: int
-    easier: Exercise | None
-    harder: Exercise | None
-    says: str
+    own: tuple[Step, ...]
+    easier: Step | None
+    harder: Step | None
 
     @property
     def of(self) -> int:
         return len(self.ladder.rungs)
 
+    @property
+    def rungs(self) -> str:
+        numbers = [str(step.number) for step in self.own]
+        return f"Rung{'s' if len(numbers) > 1 else ''} {wording.joined(numbers)} of {self.of}"
+
+    @property
+    def forms(self) -> tuple[Step, ...]:
+        """The rungs on which something about the exercise is different."""
+        return tuple(step for step in self.own if step.says or step.needs)
+
 
 def places(exercise: str, library: Library) -> list[Place]:
-    """Every ladder that an exercise stands on, by its first rung there; neighbours are the next other exercises."""
+    """Every place of an exercise on any ladder."""
+    shelf = library.exercises.exercises
     found = []
     for ladder in library.ladders.values():
-        names = [rung.exercise for rung in ladder.rungs]
-        if exercise not in names:
-            continue
-        at, end = names.index(exercise), len(names) - 1 - names[::-1].index(exercise)
-        shelf = library.exercises.exercises
-        found.append(
-            Place(
-                ladder=ladder,
-                rung=at + 1,
-                says=ladder.rungs[at].says,
-                easier=shelf[names[at - 1]] if at else None,
-                harder=shelf[names[end + 1]] if end + 1 < len(names) else None,
+        steps = [
+            Step(n, shelf[rung.exercise], rung.says, kit(rung.equipment, library))
+            for n, rung in enumerate(ladder.rungs, start=1)
+        ]
+        for own, group in groupby(steps, key=lambda step: step.exercise.id == exercise):
+            if not own:
+                continue
+            mine = tuple(group)
+            first, last = mine[0].number, mine[-1].number
+            found.append(
+                Place(
+                    ladder=ladder,
+                    own=mine,
+                    easier=steps[first - 2] if first > 1 else None,
+                    harder=steps[last] if last < len(steps) else None,
+                )
             )
-        )
     return found
 
 
@@ -187,11 +308,11 @@ def exercise_page(exercise: Exercise, library: Library) -> dict[str, Any]:
         "exercise": exercise,
         "card": card(exercise, library),
         "mirror": pictures(library, exercise.id, mirrored=True) if mirrored else (),
-        "sides": SIDES[exercise.sides],
         "guard": GUARDS[exercise.guard],
         "edss": span(*exercise.edss),
         "trains": [(code, words.targets[code].label) for code in exercise.trains],
-        "dose": usual_dose(exercise.dose),
+        "dose": usual_dose(exercise),
+        "says_this": mirrored and any(re.search(r"\bthis\b", step) for step in (exercise.set_up, *exercise.steps)),
         "dose_source": library.guidelines.get(exercise.dose.source or ""),
         "activities": [(words.activities[code].label, told) for code, told in exercise.activities.items()],
         "cautions": sorted(cautions, key=lambda c: not c["stops"]),
@@ -207,6 +328,11 @@ class ShownRung:
     harder_by: str
     guard: str
     edss: str
+    needs: str
+
+    @property
+    def before(self) -> int:
+        return self.number - 1
 
 
 def ladder_page(ladder: Ladder, library: Library) -> dict[str, Any]:
@@ -226,6 +352,7 @@ def ladder_page(ladder: Ladder, library: Library) -> dict[str, Any]:
                 harder_by=wording.joined(harder),
                 guard=GUARDS[rung.guard or exercise.guard],
                 edss=span(*exercise.edss),
+                needs=kit((*exercise.equipment, *rung.equipment), library) or "nothing",
             )
         )
         before = now
@@ -251,15 +378,34 @@ def _score(start: Start, library: Library) -> str:
     return f"{name}{part} {span(score.low, score.high)}"
 
 
-def ladder_groups(library: Library) -> list[tuple[str, list[Ladder]]]:
+@dataclass(frozen=True)
+class LadderCard:
+    """A ladder on the list: the positions its rungs are done in, and the EDSS they are meant for, as a whole."""
+
+    ladder: Ladder
+    positions: str
+    edss: str
+
+
+def ladder_groups(library: Library) -> list[tuple[str, list[LadderCard]]]:
     """The ladders: the six systems of balance first, then by kind."""
     targets = library.exercises.words.targets
     every = list(library.ladders.values())
     systems = [ladder for code in targets if targets[code].system for ladder in every if ladder.id == code]
     rest = [ladder for ladder in every if ladder not in systems]
     groups = [("The six systems of balance", systems)]
-    groups += [(KINDS[kind], [ladder for ladder in rest if ladder.kind == kind]) for kind in KINDS]
-    return [(name, ladders) for name, ladders in groups if ladders]
+    names = KINDS | {"balance": "More for balance"}
+    groups += [(names[kind], [ladder for ladder in rest if ladder.kind == kind]) for kind in KINDS]
+    return [(name, [_ladder_card(ladder, library) for ladder in ladders]) for name, ladders in groups if ladders]
+
+
+def _ladder_card(ladder: Ladder, library: Library) -> LadderCard:
+    words = library.exercises.words
+    exercises = [library.exercises.exercises[rung.exercise] for rung in ladder.rungs]
+    used = {exercise.position for exercise in exercises}
+    positions = [wording.inside(word.label) for code, word in words.positions.items() if code in used]
+    low, high = min(e.edss[0] for e in exercises), max(e.edss[1] for e in exercises)
+    return LadderCard(ladder, wording.joined(positions), span(low, high))
 
 
 # The action plan of a brief, made from its protocol
@@ -305,8 +451,14 @@ def dosing(protocol: Protocol, library: Library, references: References) -> dict
         "order": [references.html(part, inline=True) for part in protocol.order],
         "progress": [references.html(part, inline=True) for part in protocol.progress],
         "ladders": [library.ladders[name] for name in protocol.ladders],
-        "retests": [(names[retest.instrument], retest.weeks) for retest in protocol.retests],
+        "retests": _by_weeks([(retest.weeks, names[retest.instrument]) for retest in protocol.retests]),
     }
+
+
+def _by_weeks(retests: list[tuple[int, str]]) -> list[tuple[int, str]]:
+    """(weeks, the names of the instruments) with each number of weeks once."""
+    weeks = sorted({each for each, _ in retests})
+    return [(each, wording.joined([name for of, name in retests if of == each])) for each in weeks]
 
 
 def _amounts(amounts: Mapping[Any, Amount], references: References) -> Iterator[SafeString]:
@@ -317,4 +469,5 @@ def _amounts(amounts: Mapping[Any, Amount], references: References) -> Iterator[
             unit = unit.replace("sets", "set").replace("days", "day")
         marks = [Mark("guideline", source, 0) for source in amount.source] or [Mark("expert", "", 0)]
         sources = format_html_join(" ", "{}", ((references.mark(mark),) for mark in marks))
-        yield format_html("{} {} {}", span(amount.low, amount.high), unit, sources)
+        told = unit.format(span(amount.low, amount.high)) if "{}" in unit else f"{span(amount.low, amount.high)} {unit}"
+        yield format_html("{} {}", told, sources)

@@ -10,6 +10,7 @@ from neurodash.web.reading import training
 from neurodash.web.ready import MARK, ready
 from neurodash.web.shelf import shelf
 
+SINGLE = ("words", "target", "position", "kind", "rung", "uses", "edss", "guard")  # parts of a search with one value
 MAX_WISH = 60  # characters of one part of a search. Ours: the longest code has twenty
 
 
@@ -19,7 +20,7 @@ def exercises(request: HttpRequest) -> HttpResponse:
     """All exercises; the filters combine and need no JavaScript."""
     library = shelf().current()
     words = library.exercises.words
-    asked = {name: request.GET.get(name, "")[:MAX_WISH] for name in ("words", "target", "position", "kind", "rung")}
+    asked = {name: request.GET.get(name, "")[:MAX_WISH] for name in SINGLE}
     wish = training.Wish(**asked, have=tuple(code for code in request.GET.getlist("have") if code in words.equipment))
     found = training.chosen(library, wish)
     rungs = training.rungs_of(library).values()
@@ -28,12 +29,15 @@ def exercises(request: HttpRequest) -> HttpResponse:
         "exercises.html",
         {
             "wish": wish,
+            "choices": training.choices(library, wish),
             "groups": training.grouped(found, library),
             "found": len(found),
             "total": len(library.exercises.exercises),
             "targets": [(code, word.label) for code, word in words.targets.items()],
             "positions": [(code, word.label) for code, word in words.positions.items()],
             "kinds": list(training.KINDS.items()),
+            "guards": list(training.GUARDS.items()),
+            "nothing": training.NOTHING,
             "equipment": [(code, word.label) for code, word in words.equipment.items()],
             "highest": [str(number) for number in range(1, max((max(r) for r in rungs), default=0) + 1)],
         },
