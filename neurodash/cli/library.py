@@ -57,6 +57,7 @@ def _tell_what_retractions_touch(found: Library) -> None:
     for each in touched(found, day_of(None)):
         rests = [f"{slug}: {finding} ({how})" for slug, finding, how in each.findings] or ["no finding"]
         rests += [f"{slug}: its text names it" for slug in each.mentions]
+        rests += [f"{slug}: its protocol rests on it" for slug in each.protocols]
         word = wording.NOTICES[each.notice.kind]
         click.echo(f"{word} on {wording.date(each.notice.date)}, {each.notice.doi}, touches {'; '.join(rests)}.")
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from neurodash.library import Library, Result, Retraction, Trial
+from neurodash.library import Guideline, Library, Prose, Result, Retraction, Trial
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,9 @@ class Touched:
     notice: Retraction
     results: tuple[Result, ...]
     trials: tuple[Trial, ...]
+    guidelines: tuple[Guideline, ...]
     mentions: tuple[str, ...]  # briefs whose text names it
+    protocols: tuple[str, ...]  # whose text or doses rest on it
     findings: tuple[tuple[str, str, str], ...]  # brief, finding, how: "cites", "counts" or "own analysis"
 
 
@@ -29,17 +32,20 @@ def touched(library: Library, on: dt.date) -> list[Touched]:
         reviews = {r.review_id for r in library.results.values() if r.doi and r.doi.casefold() == doi}
         results = tuple(r for r in library.results.values() if r.review_id in reviews)
         trials = tuple(t for t in library.trials.values() if t.doi and t.doi.casefold() == doi)
+        guidelines = tuple(g for g in library.guidelines.values() if g.doi_or_pmid.casefold() == doi)
+        rows = {
+            "review": reviews,
+            "result": {r.result_id for r in results},
+            "guideline": {g.rec_id for g in guidelines},
+        }
         asked = {(t.intervention_class, t.outcome_domain) for t in trials}
         findings = []
-        mentions = [
+        mentions = [slug for slug, brief in sorted(library.briefs.items()) if _names(brief.prose, rows)]
+        protocols = [
             slug
-            for slug, brief in sorted(library.briefs.items())
-            if any(
-                (m.kind == "review" and m.id in reviews)
-                or (m.kind == "result" and m.id in {r.result_id for r in results})
-                for prose in brief.prose
-                for m in prose.marks
-            )
+            for slug, protocol in sorted(library.protocols.items())
+            if _names(protocol.prose, rows)
+            or any(rows["guideline"] & set(amount.source) for _, _, amount, _ in protocol.amounts())
         ]
         for slug, brief in sorted(library.briefs.items()):
             for finding in brief.findings:
@@ -50,5 +56,10 @@ def touched(library: Library, on: dt.date) -> list[Touched]:
                     findings.append((slug, finding.id, "counts"))
                 elif any((i, claim.outcome) in asked for i in claim.intervention):
                     findings.append((slug, finding.id, "own analysis"))
-        found.append(Touched(notice, results, trials, tuple(mentions), tuple(findings)))
+        found.append(Touched(notice, results, trials, guidelines, tuple(mentions), tuple(protocols), tuple(findings)))
     return found
+
+
+def _names(prose: Iterable[Prose], rows: Mapping[str, Collection[str]]) -> bool:
+    """Whether a source mark of the texts is one of these rows, by kind."""
+    return any(mark.id in rows.get(mark.kind, ()) for part in prose for mark in part.marks)

@@ -253,7 +253,7 @@ def test_a_notice_lists_every_finding_that_rests_on_its_paper() -> None:
         Retraction.model_validate(
             {"doi": doi, "date": "2026-10-01", "kind": "retraction", "source": "https://example.org/"}
         )
-        for doi in (cited.doi, pooled.doi)
+        for doi in (cited.doi, pooled.doi, ours.guidelines["KIM19-RES"].doi_or_pmid)
     )
     library = dataclasses.replace(ours, retractions=notices)
     by_doi = {each.notice.doi: each for each in touched(library, ON)}
@@ -261,6 +261,10 @@ def test_a_notice_lists_every_finding_that_rests_on_its_paper() -> None:
     assert "balance-training" in by_doi[str(cited.doi)].mentions
     assert ("balance-training", "exergames", "own analysis") in by_doi[str(pooled.doi)].findings
     assert {t.trial_id for t in by_doi[str(pooled.doi)].trials} == {"kalron2016"}
+    dosed = by_doi[ours.guidelines["KIM19-RES"].doi_or_pmid]
+    assert "KIM19-RES" in {row.rec_id for row in dosed.guidelines}
+    assert dosed.protocols == ("resistance-training",)
+    assert "balance-training" in by_doi[str(cited.doi)].protocols, "its dose notes name the review"
 
 
 # Our own table

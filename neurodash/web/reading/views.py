@@ -323,7 +323,9 @@ def retractions(request: HttpRequest) -> HttpResponse:
                 "word": wording.NOTICES[each.notice.kind],
                 "results": each.results,
                 "trials": each.trials,
+                "guidelines": each.guidelines,
                 "mentions": [briefs[slug] for slug in each.mentions],
+                "protocols": [briefs[slug] for slug in each.protocols if slug in briefs],
                 "findings": [
                     {
                         "brief": briefs[slug],
