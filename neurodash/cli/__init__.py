@@ -1,4 +1,4 @@
-"""The command line: `neurodash serve`, `export`, `library check|new`, `evidence verify|pool|watch`."""
+"""The command line: `neurodash serve`, `export`, `library check|new`, `evidence verify|pool|watch`, `plan make|check|explain`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import neurodash
 from neurodash.cli.common import UNUSABLE
 from neurodash.cli.evidence import evidence
 from neurodash.cli.library import library
+from neurodash.cli.plan import plan
 from neurodash.cli.pool import pool
 from neurodash.cli.site import export, serve
 from neurodash.cli.watch import watch
@@ -38,5 +39,5 @@ def main() -> None:
 
 evidence.add_command(watch)
 evidence.add_command(pool)
-for command in (serve, export, library, evidence):
+for command in (serve, export, library, evidence, plan):
     main.add_command(command)

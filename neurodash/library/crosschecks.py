@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from neurodash.errors import Problem, did_you_mean
 from neurodash.library.briefs import INFOGRAPHIC
 from neurodash.library.exercise_checks import exercise_problems, ladder_problems
+from neurodash.library.planning import planning_problems
 from neurodash.library.protocols import Protocol, dose_problems
 from neurodash.library.rows import InstrumentValue, Result, Trial
 from neurodash.library.shapes import Claim, Finding, Library
@@ -38,6 +39,7 @@ def cross_checks(library: Library, condition_folders: set[str]) -> Iterator[Prob
             )
     for protocol in library.protocols.values():
         yield from _protocol_problems(protocol, library)
+    yield from planning_problems(library.planning, _known(library))
     for brief in library.briefs.values():
         where = f"{brief.folder}/brief.md"
         if brief.slug not in library.protocols:
@@ -70,6 +72,18 @@ def cross_checks(library: Library, condition_folders: set[str]) -> Iterator[Prob
             file = f"{brief.folder}/findings.yaml" if id(prose) in notes else where
             for mark in prose.marks:
                 yield from _mark_problems(mark.kind, mark.id, library, f"{file}:{mark.line}")
+
+
+def _known(library: Library) -> Mapping[str, Collection[str]]:
+    """The ids and codes that planning content may name, by kind of thing."""
+    words = library.exercises.words
+    return {
+        "protocols": library.protocols, "targets": words.targets, "equipment": words.equipment, "variables": words.variables,
+        "levels": [f"{name}={level}" for name, scale in words.variables.items() for level in scale],
+        "instruments": {row.instrument_id for row in library.instruments.values()} | {"MRC"},
+        "movements": library.planning.rules.movements, "precautions": library.precautions,
+        "guidelines": library.guidelines, "situations": library.planning.situations,
+    }  # fmt: skip
 
 
 def _protocol_problems(protocol: Protocol, library: Library) -> Iterator[Problem]:

@@ -28,12 +28,13 @@ Codes = Annotated[tuple[Code, ...], BeforeValidator(_as_list)]
 
 class Word(Row):
     """A code in words. `system`: one of the six systems of the BESTest. `also`: other words people look for it by.
-    `serves`: equipment that this one can stand in for."""
+    `serves`: equipment that this one can stand in for. `everywhere`: there is one wherever somebody trains."""
 
     label: Text
     system: bool = False
     also: tuple[Text, ...] = ()
     serves: tuple[Code, ...] = ()
+    everywhere: bool = False
 
 
 class ExerciseWords(Row):

@@ -27,6 +27,7 @@ from neurodash.library.crosschecks import cross_checks
 from neurodash.library.exercises import Exercise, ExerciseShelf, ExerciseWords
 from neurodash.library.ladders import Ladder, Rule
 from neurodash.library.pictures import PoseSpec
+from neurodash.library.planning import PlanningRules, PlanningShelf, Situation
 from neurodash.library.protocols import Protocol, read_protocol
 from neurodash.library.reading import MAX_BYTES, Located, check, decode, read_bytes, read_table, read_yaml
 from neurodash.library.rows import (
@@ -60,6 +61,8 @@ RESERVED = frozenset(
         "evidence",
         "exercises",
         "how-checking-works",
+        "planning",
+        "plans",
         "protocols",
         "privacy",
         "sources",
@@ -170,6 +173,8 @@ class _Shelf:
     ladders: dict[str, Ladder] = field(default_factory=dict)
     rules: dict[str, Rule] = field(default_factory=dict)
     protocols: dict[str, Protocol] = field(default_factory=dict)
+    planning: PlanningRules = field(default_factory=PlanningRules)
+    situations: dict[str, Situation] = field(default_factory=dict)
     places: dict[str, str] = field(default_factory=dict)  # of exercises and ladders: file:line
     digest: Any = field(default_factory=hashlib.sha256)
 
@@ -226,6 +231,8 @@ class _Shelf:
                     self._exercises(file, read_yaml(decode(files[name], where), where), where)
                 elif folder == "protocols" and name.endswith(".yaml"):
                     self._protocol(decode(files[name], where), where, file.removesuffix(".yaml"))
+                elif folder == "planning" and file != "example.yaml":
+                    self._planning(file, read_yaml(decode(files[name], where), where), where)
                 elif file == "condition.yaml":
                     self._condition(decode(files[name], where), where, folder)
                 elif file == "brief.md":
@@ -288,6 +295,18 @@ class _Shelf:
             accepted = f"each protocol once; it stands in {self.protocols[protocol.id].where}"
             self.problems.append(Problem(where, f"the protocol “{protocol.id}” again", accepted))
         self.protocols.setdefault(protocol.id, protocol)
+
+    def _planning(self, file: str, located: Located, where: str) -> None:
+        if file == "rules.yaml":
+            rules, problems = check(PlanningRules, located, where)
+            self.problems += problems
+            self.planning = rules or self.planning
+            return
+        for code in located.data if isinstance(located.data, dict) else ():
+            found, problems = check(Situation, located, where, (code,))
+            self.problems += problems
+            if found:
+                self.situations[code] = found
 
     def _family(self, located: Located, where: str) -> None:
         kinds: tuple[tuple[str, type[Exercise] | type[Ladder], dict[str, Any]], ...] = (
@@ -400,6 +419,7 @@ class _Shelf:
             ladder_places={name: self.places[f"ladders/{name}"] for name in self.ladders},
             rules=self.rules,
             protocols=self.protocols,
+            planning=PlanningShelf(rules=self.planning, situations=self.situations),
             images=self.images,
             blanks=tuple(sorted(self.blanks, key=_by_file_and_line)),
         )
@@ -434,6 +454,8 @@ def _unknown_file(name: str, where: str) -> Problem | None:
         return None
     if parts[0] in ("evidence", "clinical"):
         known = tuple(t.split("/")[1] for t in (*TABLES, "evidence/vocabulary.yaml") if t.startswith(parts[0] + "/"))
+    elif parts[0] == "planning":
+        known = ("rules.yaml", "situations.yaml", "example.yaml")
     elif len(parts) == 2:
         known = ("condition.yaml",)
     elif len(parts) == 3:

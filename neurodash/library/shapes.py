@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from neurodash.errors import Problem
 from neurodash.library.exercises import ExerciseShelf
 from neurodash.library.ladders import Ladder, Rule
+from neurodash.library.planning import PlanningShelf
 from neurodash.library.prose import Prose
 from neurodash.library.protocols import Protocol
 from neurodash.library.rows import (
@@ -243,6 +244,7 @@ class Library:
     ladder_places: Mapping[str, str]  # ladder id -> file:line
     rules: Mapping[str, Rule]
     protocols: Mapping[str, Protocol]
+    planning: PlanningShelf
     images: Mapping[str, bytes]  # "ms/balance-training/photo.jpg" -> bytes
 
     @cached_property

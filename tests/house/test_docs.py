@@ -30,7 +30,7 @@ def commands(group: click.Group, before: str = "") -> dict[str, click.Command]:
 @pytest.mark.parametrize("doc", DOCS, ids=lambda d: d.name)
 def test_every_command_and_option_in_a_document_exists(doc: Path) -> None:
     known = commands(main)
-    for line in re.findall(r"neurodash ((?:serve|export|library|evidence)\b[^`\n#]*)", TEXT[doc]):
+    for line in re.findall(r"neurodash ((?:serve|export|library|evidence|plan)\b[^`\n#]*)", TEXT[doc]):
         words = line.split()
         depth = max(n for n in range(1, 4) if " ".join(words[:n]) in known)
         command = known[" ".join(words[:depth])]

@@ -14,15 +14,16 @@ MAY_IMPORT = {
     "body": {"errors"},
     "library": {"errors", "wording", "body"},
     "evidence": {"errors", "wording", "library"},
+    "planning": {"errors", "wording", "library"},
     "pictures": {"errors", "wording", "body", "library", "evidence"},
-    "documents": {"errors", "wording", "library", "evidence", "pictures"},
+    "documents": {"errors", "wording", "library", "evidence", "planning", "pictures"},
     "watch": {"errors", "wording", "library", "evidence"},
-    "web": {"errors", "wording", "library", "evidence", "pictures"},
-    "cli": {"errors", "wording", "library", "evidence", "pictures", "documents", "watch", "web"},
+    "web": {"errors", "wording", "library", "evidence", "planning", "pictures"},
+    "cli": {"errors", "wording", "library", "evidence", "planning", "pictures", "documents", "watch", "web"},
     "__main__": {"cli"},
     "__init__": set(),
 }
-CORE = ("errors", "wording", "body", "library", "evidence", "pictures", "documents")
+CORE = ("errors", "wording", "body", "library", "evidence", "planning", "pictures", "documents")
 NOT_IN_THE_CORE = {
     "django",
     "random",

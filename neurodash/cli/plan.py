@@ -1,0 +1,130 @@
+"""`neurodash plan make|check|explain|example|schema`."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from neurodash.cli.common import BROKEN, UNUSABLE, content_option, day_of, fail, load
+from neurodash.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from neurodash.planning.plan import Plan
+
+MAX_PROFILE, MAX_PLAN = 2**18, 2**23  # bytes. Ours: a full plan of twelve weeks has half a megabyte
+
+
+@click.group()
+def plan() -> None:
+    """From a profile to twelve weeks of training, with a reason for every choice."""
+
+
+@plan.command()
+@click.argument("profile", type=click.Path(path_type=Path), metavar="PROFILE.yaml")
+@click.option("--start", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE",
+              help="The first week begins on the Monday on or after it (default: today, UTC).")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON, to keep, check or explain.")
+@content_option
+def make(profile: Path, start: dt.datetime | None, as_json: bool, folders: Sequence[Path]) -> None:
+    """Make a plan from a profile and print it.
+
+    `neurodash plan example` prints a profile to start from. Exits 2 if the profile cannot be used, and prints every
+    problem in it. A plan that stops or refers is a plan too: it says what to do now, and has no session.
+    """
+    from neurodash.cli import plan_page
+    from neurodash.planning.build import make as build
+    from neurodash.planning.profile import read_profile
+
+    try:
+        library = load(folders)
+        made = build(
+            read_profile(_text(profile, MAX_PROFILE), str(profile), library, day_of(None)), library, day_of(start)
+        )
+    except DataError as error:
+        fail(error, UNUSABLE)
+    click.echo(made.to_json() if as_json else plan_page.page(made), nl=not as_json)
+
+
+@plan.command()
+@click.argument("file", type=click.Path(path_type=Path), metavar="PLAN.json")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@content_option
+def check(file: Path, as_json: bool, folders: Sequence[Path]) -> None:
+    """Hold a plan, made here or written by hand, against the common mistakes.
+
+    Exits 1 if a check fails, 2 if the file is no plan.
+    """
+    import dataclasses
+
+    from neurodash.cli import plan_page
+    from neurodash.planning.audit import audited, strangers
+
+    try:
+        library = load(folders)
+        found = _read(file)
+        if problems := list(strangers(found, library, str(file))):
+            raise DataError(problems)
+    except DataError as error:
+        fail(error, UNUSABLE)
+    held = audited(found, library)
+    if as_json:
+        told = {
+            name: [dataclasses.asdict(each) for each in getattr(held, name)] for name in ("checks", "coverage", "cert")
+        }
+        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
+    else:
+        click.echo(plan_page.checked(held))
+    if any(each.result == "fails" for each in held.checks):
+        sys.exit(BROKEN)
+
+
+@plan.command()
+@click.argument("file", type=click.Path(path_type=Path), metavar="PLAN.json")
+def explain(file: Path) -> None:
+    """Say why each thing in a plan is as it is, and why others are not in it."""
+    from neurodash.cli import plan_page
+
+    try:
+        found = _read(file)
+    except DataError as error:
+        fail(error, UNUSABLE)
+    click.echo(plan_page.explained(found))
+
+
+@plan.command()
+def example() -> None:
+    """Print a full profile with remarks, to start from."""
+    from neurodash.library import CONTENT
+
+    click.echo((CONTENT / "planning" / "example.yaml").read_text(encoding="utf-8"), nl=False)
+
+
+@plan.command()
+@click.argument("what", type=click.Choice(["profile", "plan"]))
+def schema(what: str) -> None:
+    """Print the JSON Schema of a profile or of a plan."""
+    from neurodash.planning.plan import SHAPE
+    from neurodash.planning.profile import ProfileKeys
+
+    made = ProfileKeys.model_json_schema() if what == "profile" else SHAPE.json_schema()
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"NeuroDash {what}"}
+    click.echo(json.dumps({**head, **{k: v for k, v in made.items() if k not in head}}, indent=2, ensure_ascii=False))
+
+
+def _text(path: Path, most: int) -> str:
+    from neurodash.library.reading import decode, read_bytes
+
+    return decode(read_bytes(path, str(path), most), str(path))
+
+
+def _read(path: Path) -> Plan:
+    from neurodash.planning.plan import read_plan
+
+    return read_plan(_text(path, MAX_PLAN), str(path))

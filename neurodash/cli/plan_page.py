@@ -1,0 +1,173 @@
+"""A plan as lines to read: what is done when, what was checked, and why."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Sequence
+
+from neurodash import wording
+from neurodash.planning.plan import Dose, Item, Plan, PlanWeek, Reason
+
+WIDTH = 100
+MARKS = {"passes": "✓", "fails": "✕", "does not apply": "–"}
+STATUS = {"ready": "Ready", "refer": "Refer first: no training is planned", "stop": "Stop: no training"}
+
+
+def page(plan: Plan) -> str:
+    """The whole plan: the first week in full, the others as they differ."""
+    blocks = [_head(plan), *_screening(plan)]
+    if plan.weeks:
+        blocks += [
+            _targets(plan),
+            *(_week(week, plan.weeks[at - 1] if at else None) for at, week in enumerate(plan.weeks)),
+        ]
+        blocks += [_section("Test again", [_retest(plan)]), _lessons(plan), checked(plan)]
+    blocks += _lists(plan)
+    return "\n\n".join(block for block in blocks if block)
+
+
+def checked(plan: Plan) -> str:
+    """The checks, the dose coverage and what a report would need."""
+    lines = [_line(f"{each.name}: {each.place}", f"{MARKS[each.result]} ") for each in plan.checks]
+    for cover in plan.coverage:
+        tested = ""
+        if cover.tested_minutes:
+            low, middle, high = cover.tested_minutes
+            tested = f" Trials tested {low:g} to {high:g} minutes a week, half of them {middle:g} or less."
+        told = f"{cover.focus}: {cover.minutes_first} to {cover.minutes_most} minutes a week for {cover.weeks} weeks."
+        lines.append(_line(f"{told}{tested} {cover.warning}".strip(), "! " if cover.warning else "✓ "))
+    open_items = [f"{each.number} {each.name}" for each in plan.cert if not each.filled]
+    if plan.cert:
+        filled = len(plan.cert) - len(open_items)
+        told = f"{filled} of {len(plan.cert)} items of the exercise-reporting template (CERT) are filled."
+        lines.append(_line(f"{told} Open: {'; '.join(open_items) or 'none'}.", "  "))
+    return _section("Checked against the common mistakes", lines)
+
+
+def explained(plan: Plan) -> str:
+    """Every target and exercise with its reasons, and what was not chosen."""
+    reasons = plan.reasons
+    lines = []
+    for target in plan.targets:
+        state = f"trained on the ladder “{target.ladder}”" if target.trained else "not trained"
+        lines.append(_line(f"{target.focus} {target.rank}. {target.name}: {state}{_and(target.why_not)}"))
+        lines += _because(target.because, reasons)
+    chosen: dict[str, Item] = {}
+    for session in plan.sessions:
+        for item in session.items:
+            chosen.setdefault(f"{item.exercise} {item.ladder} {item.rung}", item)
+    exercises = []
+    for item in chosen.values():
+        exercises.append(_line(f"{item.name}, rung {item.rung} of “{item.ladder}”{_and(item.says)}"))
+        exercises += _because(item.because, reasons)
+    sessions = [line for session in plan.sessions[:1] for line in _because(session.because, reasons)]
+    return "\n\n".join(
+        block
+        for block in (
+            _head(plan), *_screening(plan), _section("What is trained, and why", lines), _section("Each exercise", exercises),
+            _section("The sessions", sessions), *_lists(plan),
+        )
+        if block
+    )  # fmt: skip
+
+
+def _head(plan: Plan) -> str:
+    lines = [f"{plan.code}: {STATUS[plan.status]}. {plan.summary}"]
+    if plan.weeks:
+        lines.append(
+            f"{len(plan.weeks)} weeks from {wording.date(plan.start)}, for {wording.joined(list(plan.focus))}."
+        )
+    return "\n".join(_line(each) for each in lines)
+
+
+def _screening(plan: Plan) -> list[str]:
+    now = [_line(each, "! ") for each in plan.what_now]
+    met = [
+        _line(f"{each.precaution} {each.situation} ({each.severity}{', cleared' if each.cleared else ''}; {each.because}): {each.action}", "- ")
+        for each in plan.screening
+    ]  # fmt: skip
+    return [_section("What to do now", now), _section("Precautions", met)]
+
+
+def _targets(plan: Plan) -> str:
+    trained = [each for each in plan.targets if each.trained]
+    return _section(
+        "What this plan works on",
+        [_line(f"{each.name}{'' if each.weakness is not None else ' (not measured)'}", "- ") for each in trained],
+    )
+
+
+def _week(week: PlanWeek, before: PlanWeek | None) -> str:
+    minutes = wording.joined([f"{name} {time} min" for name, time in week.minutes.items()])
+    title = f"Week {week.number}, from {wording.date(week.begins)}{' (lighter)' if week.lighter else ''}: {minutes}"
+    known = {(i.exercise, i.rung) for s in before.sessions for i in s.items} if before else set()
+    lines = []
+    for session in week.sessions:
+        when = f"{session.day.capitalize()} {session.start}".strip()
+        lines.append(_line(f"{when}, {session.minutes} min: {wording.joined(list(session.focus))}"))
+        for item in session.items:
+            new = "" if (item.exercise, item.rung) in known else "new: " if before else ""
+            lines.append(_line(f"{new}{item.name}{_and(item.says)}; {told(item.dose)}{_tail(item)}", "    "))
+    return _section(title, lines)
+
+
+def told(dose: Dose) -> str:
+    """`2 × 8 to 12 times, 30 s rest`."""
+    one, many = {
+        "reps": ("time", "times"), "seconds": ("second", "seconds"), "steps": ("step", "steps"),
+        "minutes": ("minute", "minutes"), "metres": ("metre", "metres"), "breaths": ("breath", "breaths"),
+    }[dose.unit]  # fmt: skip
+    amount = f"{dose.low:g}" if dose.low == dose.high else f"{dose.low:g} to {dose.high:g}"
+    word = one if dose.low == dose.high == 1 else many
+    bouts = f"{dose.bouts} bouts of " if dose.bouts > 1 else ""
+    hold = f", held {dose.hold:g} s" if dose.hold else ""
+    return f"{dose.sets} × {bouts}{amount} {word}{hold}, {dose.rest} s rest"
+
+
+def _tail(item: Item) -> str:
+    parts = [
+        item.side if item.side != "both" else "",
+        item.load if item.load != "own weight" else "",
+        item.dual_task,
+        item.activity,
+    ]
+    return "".join(f"; {part}" for part in parts if part)
+
+
+def _retest(plan: Plan) -> str:
+    return "\n".join(
+        _line(f"{each.name}, weeks {wording.joined([str(w) for w in each.weeks])}. Beyond error: {each.beyond_error}. "
+              f"Matters: {each.matters}.", "- ")
+        for each in plan.retests
+    )  # fmt: skip
+
+
+def _lessons(plan: Plan) -> str:
+    return _section("What to teach", [_line(f"{each.title}. {' '.join(each.says)}", "- ") for each in plan.education])
+
+
+def _lists(plan: Plan) -> list[str]:
+    return [
+        _section("Not chosen, and why", [_line(f"{each.what}: {each.why}", "- ") for each in plan.not_chosen]),
+        _section("Assumed", [_line(each, "- ") for each in plan.assumed]),
+        _section("Measure or ask next", [_line(each, "- ") for each in plan.measure_next]),
+    ]
+
+
+def _because(names: Iterable[str], reasons: object) -> list[str]:
+    known: dict[str, Reason] = dict(reasons)  # type: ignore[call-overload]
+    found = (known[name] for name in names if name in known)
+    return [_line(f"{each.kind}{f' {each.ref}' if each.ref else ''}: {each.says}", "    ") for each in found]
+
+
+def _and(text: str) -> str:
+    return f": {text}" if text else ""
+
+
+def _section(title: str, lines: Sequence[str]) -> str:
+    return f"{title}\n{'-' * len(title)}\n" + "\n".join(lines) if any(lines) else ""
+
+
+def _line(text: str, first: str = "") -> str:
+    plain = "".join(char if char.isprintable() else " " for char in text)
+    return textwrap.fill(plain, WIDTH, initial_indent=first, subsequent_indent=" " * len(first), break_on_hyphens=False)

@@ -1,0 +1,221 @@
+"""What a plan is made by, as content: situations that change it, clues to what is weak, and the shape of the weeks.
+
+Nothing here decides; `neurodash.planning` does, and cites what stands here. What names no precaution, guideline or
+instrument row is expert judgement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from neurodash.errors import Problem, did_you_mean
+from neurodash.library.exercises import Codes, Guard, Short
+from neurodash.library.ladders import Edss
+from neurodash.library.rows import Code, Id, Row, Slug, Text, accepted
+
+Window = Literal["morning", "midday", "afternoon", "evening"]
+Week = Annotated[int, Field(ge=1, le=52)]
+
+
+def _several(value: object) -> object:
+    return [value] if isinstance(value, str | dict) else value
+
+
+class Trigger(Row):
+    """What in a profile calls a situation without being named. All that is given must hold.
+
+    `low` to `high`: of the newest value of `instrument` (and `part`). `falls_6_months`, `falls_3_months`, `edss`, `age`:
+    at least. `younger_than`: of the age. `relapse_months`: at most. `spasticity`: MAS, at least. `aid`: walks with an aid.
+    """
+
+    instrument: Id | None = None
+    part: Code | None = None
+    low: float | None = None
+    high: float | None = None
+    falls_6_months: int | None = None
+    falls_3_months: int | None = None
+    edss: Edss | None = None
+    age: int | None = None
+    younger_than: int | None = None
+    relapse_months: float | None = None
+    spasticity: float | None = None
+    aid: bool | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Trigger:
+        if not self.model_fields_set:
+            raise accepted("instrument with low or high, falls_6_months, edss and the like")
+        if (self.instrument is None) != (self.low is None and self.high is None):
+            raise accepted("instrument: with low: or high:, and only there")
+        return self
+
+
+class Changes(Row):
+    """What a situation changes in a plan. Every key makes it more cautious.
+
+    `seated`: only lying and sitting. `lowest`: the lowest dose, and no growth. `rungs`: start so many lower.
+    `levels`: levels of demand left out. `guard`: at least this for work on the feet. `not_before`: the first week in which
+    a variable may be raised. `rest`: seconds added between sets. `effort`: Borg 6 to 20, at most. `window`: book here.
+    `minutes`: a session, at most. `apart`: strength and endurance on separate days. `say`: told with every session.
+    """
+
+    seated: bool = False
+    lowest: bool = False
+    rungs: Annotated[int, Field(ge=0, le=3)] = 0
+    levels: dict[Code, Codes] = Field(default_factory=dict)
+    guard: Guard | None = None
+    not_before: dict[Code, Week] = Field(default_factory=dict)
+    rest: Annotated[int, Field(ge=0, le=300)] = 0
+    effort: Annotated[int, Field(ge=6, le=20)] | None = None
+    window: Window | None = None
+    minutes: Annotated[int, Field(ge=5, le=120)] | None = None
+    apart: bool = False
+    say: Annotated[tuple[Short, ...], BeforeValidator(_several)] = ()
+
+
+class Situation(Row):
+    """A precaution as a profile names it. Its severity and its action are those of the row; `ask` is how a form asks."""
+
+    precaution: Id
+    label: Text
+    ask: Short
+    when: Annotated[tuple[Trigger, ...], BeforeValidator(_several)] = ()
+    changes: Changes = Field(default_factory=Changes)
+
+
+class Clue(Row):
+    """A measure that tells how a target does: `worst` is as weak as it gets, `best` not weak at all."""
+
+    instrument: Id
+    part: Code | None = None
+    worst: float
+    best: float
+
+    @model_validator(mode="after")
+    def _differ(self) -> Clue:
+        if self.worst == self.best:
+            raise accepted("worst and best that differ", f"{self.worst} and {self.best}")
+        return self
+
+
+class Target(Row):
+    """What a plan may train: the clues to it, the strength tests of it, and where it stands while nothing is known."""
+
+    target: Code
+    clues: tuple[Clue, ...] = ()
+    strength: Codes = ()  # movements tested by MRC
+    unmeasured: Annotated[int, Field(ge=1, le=99)]
+
+
+class Movement(Row):
+    """A muscle test: what it is called, and the target it tells about."""
+
+    label: Text
+    target: Code
+
+
+class Focus(Row):
+    """How a plan is made from one protocol: what it ranks, and how many of them it trains."""
+
+    protocol: Slug
+    name: Text
+    word: Text  # "strength exercise"
+    targets: Annotated[tuple[Target, ...], Field(min_length=1)]
+    most: Annotated[int, Field(ge=1, le=8)]  # targets trained in a week
+    warm_up: Annotated[int, Field(ge=0, le=15)]  # minutes
+    cool_down: Annotated[int, Field(ge=0, le=15)]
+    days_apart: Annotated[int, Field(ge=1, le=3)] = 1  # 2: a free day between
+    effort: Text
+
+
+class Schedule(Row):
+    """The shape of the weeks."""
+
+    weeks: Annotated[int, Field(ge=4, le=26)]
+    lighter_every: Annotated[int, Field(ge=2, le=8)]
+    lighter_to: Annotated[float, Field(gt=0, lt=1)]
+    growth: Annotated[float, Field(gt=0, le=0.5)]  # of weekly minutes over the most of any week before
+    rung_every: Annotated[int, Field(ge=1, le=8)]  # weeks a rung is planned to be kept
+    smallest: Annotated[int, Field(ge=5, le=30)]  # minutes of a session that is still worth it
+    reactive_by: Week
+    dynamic_by: Week
+    dual_task_from: Week
+    dual_task_by: Week
+    assumed_days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...]
+    windows: dict[
+        Window, tuple[Annotated[int, Field(ge=0, le=24)], Annotated[int, Field(ge=0, le=24)]]
+    ]  # hours of a day
+
+
+class Lesson(Row):
+    """What a person is told with the plan, in plain words. `for_situations`: only for them; none: for everybody."""
+
+    id: Slug
+    title: Text
+    says: Annotated[tuple[Short, ...], Field(min_length=1)]
+    for_situations: Codes = ()
+    precautions: tuple[Id, ...] = ()
+    source: tuple[Id, ...] = ()
+
+
+class PlanningRules(Row):
+    """`planning/rules.yaml`."""
+
+    focuses: dict[Code, Focus] = Field(default_factory=dict)
+    schedule: Schedule | None = None
+    movements: dict[Code, Movement] = Field(default_factory=dict)
+    equipment_names: dict[Code, Code] = Field(default_factory=dict)  # names used in profiles -> ours
+    movement_names: dict[Code, Code] = Field(default_factory=dict)
+    pdds_as_edss: dict[int, float] = Field(default_factory=dict)
+    not_known_edss: Edss = 7
+    plausible: dict[Id, tuple[float, float]] = Field(default_factory=dict)
+    dual_tasks: tuple[Short, ...] = ()
+    lessons: tuple[Lesson, ...] = ()
+
+
+@dataclass(frozen=True)
+class PlanningShelf:
+    """Everything a plan is made by besides exercises, ladders and protocols."""
+
+    rules: PlanningRules = field(default_factory=PlanningRules)
+    situations: Mapping[str, Situation] = field(default_factory=dict)
+
+
+def planning_problems(shelf: PlanningShelf, known: Mapping[str, Collection[str]]) -> Iterator[Problem]:
+    """Codes that nothing has. `known`: what exists, by kind of thing; `levels` holds `variable=level`."""
+    rules, places = shelf.rules, "planning/rules.yaml"
+
+    def missing(where: str, kind: str, codes: Iterable[str]) -> Iterator[Problem]:
+        for code in codes:
+            if code not in known[kind]:
+                yield Problem(where, f"“{code}”", f"an id of the {kind} that exists", did_you_mean(code, known[kind]))
+
+    for code, focus in rules.focuses.items():
+        where = f"{places}: focuses.{code}"
+        yield from missing(f"{where}.protocol", "protocols", [focus.protocol])
+        yield from missing(f"{where}.targets", "targets", [each.target for each in focus.targets])
+        for each in focus.targets:
+            at = f"{where}.targets.{each.target}"
+            yield from missing(f"{at}.clues", "instruments", [clue.instrument for clue in each.clues])
+            yield from missing(f"{at}.strength", "movements", each.strength)
+    yield from missing(f"{places}: movements", "targets", [each.target for each in rules.movements.values()])
+    yield from missing(f"{places}: movement_names", "movements", rules.movement_names.values())
+    yield from missing(f"{places}: equipment_names", "equipment", rules.equipment_names.values())
+    yield from missing(f"{places}: plausible", "instruments", rules.plausible)
+    for lesson in rules.lessons:
+        where = f"{places}: lessons.{lesson.id}"
+        yield from missing(where, "precautions", lesson.precautions)
+        yield from missing(where, "guidelines", lesson.source)
+        yield from missing(where, "situations", lesson.for_situations)
+    for code, situation in shelf.situations.items():
+        where = f"planning/situations.yaml: {code}"
+        yield from missing(f"{where}.precaution", "precautions", [situation.precaution])
+        yield from missing(f"{where}.when", "instruments", [t.instrument for t in situation.when if t.instrument])
+        changes = situation.changes
+        named = [f"{variable}={level}" for variable, levels in changes.levels.items() for level in levels]
+        yield from missing(f"{where}.changes.levels", "levels", named)
+        yield from missing(f"{where}.changes.not_before", "variables", changes.not_before)

@@ -1,0 +1,790 @@
+"""From a profile to a plan: precautions, then targets, then a dose inside its rows, then days; a reason for each choice.
+
+The order and the rules are those of docs/methods.md ("A plan for one person"). Pure: the same arguments give the same
+plan, byte for byte.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from neurodash import wording
+from neurodash.errors import DataError, Problem
+from neurodash.library import Library
+from neurodash.library.exercises import Exercise
+from neurodash.library.planning import Focus
+from neurodash.library.protocols import DoseKeys, PhaseKeys, Protocol
+from neurodash.planning import audit
+from neurodash.planning.choice import Chooser, Chosen, Gates
+from neurodash.planning.plan import (
+    Dose,
+    EasierToday,
+    FocusTarget,
+    Item,
+    Moves,
+    NotChosen,
+    Plan,
+    PlanWeek,
+    Reason,
+    ReasonKind,
+    RetestOf,
+    Session,
+    Taught,
+)
+from neurodash.planning.profile import DAYS, Profile, not_known
+from neurodash.planning.schedule import Opening, clock, days_for, openings
+from neurodash.planning.screening import Screening, screen
+from neurodash.planning.targets import Ranked, rank, weaker_side
+
+# Time, all expert judgement: a controlled repetition up and down, changing from one exercise to the next, and so on
+SECONDS_A_REP, SECONDS_A_HOLD_MORE, SECONDS_A_STEP, SECONDS_A_METRE, SECONDS_A_BREATH = 4.0, 2.0, 1.2, 1.5, 5.0
+CHANGE_OVER = 45.0
+PAUSES = 5  # minutes of a session for breath and water, where there is room
+REST_BALANCE = 30  # seconds between sets of balance work. Expert judgement; for strength the protocol says
+MOST_SETS_BALANCE = 4  # expert judgement
+STRENGTH_MINUTES = 45.0  # a strength session at most, where the protocol names sets and not minutes. Expert judgement
+AMBER_SHARE = 0.6  # of the volume on an amber day: between half and seven tenths (precaution P44: 30 to 50 % less)
+POWER_ENTERS_BEFORE = 2  # weeks before fast work opens in which its exercise is learnt slowly
+
+
+def make(profile: Profile, library: Library, start: dt.date) -> Plan:
+    """A plan of the schedule's weeks, from the first Monday on or after `start`."""
+    return _Builder(profile, library, start).plan()
+
+
+@dataclass
+class _Track:
+    """A target that is trained: the ladder it climbs and where it is."""
+
+    ranked: Ranked
+    now: Chosen
+    because: list[str]
+    dual: bool = False  # the task that is done well, beside which a second one is tried
+    weeks: set[int] = field(default_factory=set)
+
+
+@dataclass
+class _Part:
+    """One focus of the plan while it is made."""
+
+    code: str
+    rule: Focus
+    protocol: Protocol
+    dose: DoseKeys
+    phases: tuple[PhaseKeys, ...]
+    ranked: tuple[Ranked, ...]
+    tracks: list[_Track] = field(default_factory=list)
+    cap: float = 0.0  # minutes a week
+    most_days: int = 0  # sessions a week, at most
+    grows: bool = False
+    days: tuple[Opening, ...] = ()  # on which it may be booked, in every week the same
+    rooms: dict[int, int] = field(default_factory=dict)  # minutes of each such day
+    booked: list[int] = field(default_factory=list)  # minutes of the sessions of the first week
+    peak: float = 0.0
+    targets: list[FocusTarget] = field(default_factory=list)
+    because: tuple[str, ...] = ()
+
+    @property
+    def is_balance(self) -> bool:
+        return "minutes" in self.dose.start
+
+    def amount(self, name: str, week: int, end: str) -> float | None:
+        """The low or high of a dosed amount: of the phase of this week, or else of the dose."""
+        phase = self.phase(week)
+        for source in ((phase.amounts if phase else {}), self.dose.start, self.dose.aim):
+            found = source.get(name)  # type: ignore[call-overload]
+            if found is not None:
+                return float(getattr(found, end))
+        return None
+
+    def phase(self, week: int) -> PhaseKeys | None:
+        begun = [p for p in self.phases if p.weeks and p.weeks[0] <= week]
+        return next((p for p in begun if p.weeks and week <= p.weeks[1]), begun[-1] if begun else None)
+
+    @property
+    def first_minutes(self) -> float:
+        """Minutes of a session in the first week."""
+        return float(self.dose.start["minutes"].low) if self.is_balance else 20.0
+
+    @property
+    def most_minutes(self) -> float:
+        """Minutes of a session, at most."""
+        if not self.is_balance:
+            return STRENGTH_MINUTES
+        return float(max(d["minutes"].high for d in (self.dose.start, self.dose.aim) if "minutes" in d))
+
+    def per_week(self, end: str) -> int:
+        source = self.dose.aim if end == "high" and "per_week" in self.dose.aim else self.dose.start
+        return int(getattr(source["per_week"], end))
+
+
+class _Builder:
+    def __init__(self, profile: Profile, library: Library, start: dt.date) -> None:
+        self.profile, self.library = profile, library
+        self.monday = start + dt.timedelta(days=-start.weekday() % 7)
+        self.rules = library.planning.rules
+        if self.rules.schedule is None:
+            raise DataError([Problem("planning/rules.yaml: schedule", "nothing", "the shape of the weeks")])
+        self.schedule = self.rules.schedule
+        self.screening: Screening = screen(profile, library)
+        self.limits = self.screening.limits
+        self.reasons: dict[str, Reason] = {}
+        self.by_text: dict[tuple[str, str, str], str] = {}
+        self.not_chosen: list[NotChosen] = []
+        self.looked_at: list[_Part] = []
+        self.openings = openings(profile, self.limits, self.schedule)
+
+    def plan(self) -> Plan:
+        parts = self._parts() if self.screening.status == "ready" else []
+        what_now = list(self.screening.what_now)
+        status = self.screening.status
+        if status == "ready" and not any(part.tracks for part in parts):
+            status = "refer"
+            what_now.append("Nothing in these protocols fits: a therapist experienced in MS plans in person (KALB-02).")
+        weeks = self._weeks(parts) if status == "ready" else ()
+        self._finish_targets(parts, weeks)
+        self._say_what_is_missing(parts, weeks)
+        ready = status == "ready"
+        plan = Plan(
+            code=self.profile.code, condition=self.profile.keys.condition, status=status, start=self.monday,
+            library=self.library.version, focus=self.profile.focus, summary=self._summary(), what_now=tuple(what_now),
+            screening=self.screening.met, assumed=self._assumed(), measure_next=self._measure_next(),
+            targets=tuple(target for part in self.looked_at for target in part.targets), weeks=weeks,
+            rules=self._moves(weeks), retests=self._retests(parts) if ready else (), education=self._lessons(),
+            checks=(), coverage=(), cert=(), not_chosen=tuple(dict.fromkeys(self.not_chosen)), reasons=self.reasons,
+            profile=self.profile.keys.model_dump(mode="json", exclude_defaults=True),
+        )  # fmt: skip
+        return audit.audited(plan, self.library)
+
+    # Reasons
+
+    def because(self, kind: ReasonKind, ref: str, says: str) -> str:
+        """The id of a reason; the same words twice are one."""
+        key = (kind, ref, says)
+        if key not in self.by_text:
+            self.by_text[key] = name = f"r{len(self.reasons) + 1}"
+            self.reasons[name] = Reason(name, kind, ref, says)
+        return self.by_text[key]
+
+    def _limit(self, change: str, says: str) -> tuple[str, ...]:
+        return tuple(self.because("precaution", row, says) for row in self.limits.because.get(change, ()))
+
+    # What is planned
+
+    def _parts(self) -> list[_Part]:
+        gates = self._gates()
+        chooser = Chooser(self.profile, self.screening, self.library, gates)
+        self.chooser, self.gates = chooser, gates
+        parts = []
+        for code in self.profile.focus:
+            rule = self.rules.focuses[code]
+            protocol = self.library.protocols[rule.protocol]
+            dose = self._dose(protocol, code)
+            if dose is None:
+                why = f"the protocol has no dose for EDSS {self.profile.edss:g}"
+                self.not_chosen.append(NotChosen(rule.name, why))
+                continue
+            phases = tuple(p.keys for p in protocol.phases if p.keys.edss[0] <= self.profile.edss <= p.keys.edss[1])
+            for phase in protocol.phases:
+                if phase.keys not in phases:
+                    low, high = phase.keys.edss
+                    self.not_chosen.append(
+                        NotChosen(f"{rule.name}: {phase.keys.name}", f"is for EDSS {low:g} to {high:g}")
+                    )
+            part = _Part(code, rule, protocol, dose, phases, rank(rule, self.profile, self.library))
+            part.because = self._why_focus(part)
+            self._choose(part)
+            self.looked_at.append(part)
+            if part.tracks:
+                parts.append(part)
+            else:
+                self.not_chosen.append(NotChosen(rule.name, "none of its exercises fits; each target says why"))
+        self._share(parts)
+        parts = [part for part in parts if part.cap >= self.schedule.smallest]
+        self._share_days(parts)
+        return parts
+
+    def _gates(self) -> Gates:
+        """When a second task, the unexpected and fast work may first appear: where a phase begins to open them."""
+        phases = [p.keys for protocol in self.library.protocols.values() for p in protocol.phases]
+        attention = [p.weeks[0] for p in phases if "attention" in p.opens and p.weeks]
+        reactive = [p.weeks[0] for p in phases if p.id == "reactive" and p.weeks]
+        fast = [p.weeks[0] for p in phases if p.id == "power" and p.weeks]
+        return Gates(
+            attention=max(min(attention, default=1), self.schedule.dual_task_from, self.limits.not_before.get("attention", 1)),
+            unexpected=min(reactive, default=1),
+            fast=min(fast, default=1),
+        )  # fmt: skip
+
+    def _dose(self, protocol: Protocol, code: str) -> DoseKeys | None:
+        experience = self.profile.keys.experience.get(code, "none")
+        fits = [d.keys for d in protocol.doses if d.keys.edss[0] <= self.profile.edss <= d.keys.edss[1]]
+        return next(
+            (d for d in fits if d.experience == experience), next((d for d in fits if d.experience == "any"), None)
+        )
+
+    def _why_focus(self, part: _Part) -> tuple[str, ...]:
+        """The first finding of the brief, the dose row, and the person's goal."""
+        found = []
+        brief = self.library.briefs.get(part.protocol.id)
+        if brief and brief.findings:
+            finding = brief.findings[0]
+            found.append(self.because("finding", f"{brief.slug}#{finding.id}", finding.statement))
+        for source in dict.fromkeys(s for a in part.dose.start.values() for s in a.source):
+            row = self.library.guidelines[source]
+            found.append(self.because("guideline", source, row.statement_own_words or row.modality))
+        for number, goal in enumerate(self.profile.keys.goals, start=1):
+            found.append(self.because("goal", str(number), goal.text))
+        return tuple(found)
+
+    def _choose(self, part: _Part) -> None:
+        """A ladder for each target, the weakest first, as many as a week holds; and why the others have none."""
+        order = list(part.ranked)
+        strong = [each for each in order if each.weakness is not None and not each.is_weak]
+        wanted = order
+        if part.is_balance and strong and len(order) > part.rule.most:
+            done_well = strong[-1]
+            others = [each for each in order if each is not done_well]
+            wanted = [*others[: part.rule.most - 1], done_well, *others[part.rule.most - 1 :]]
+        for place, ranked in enumerate(wanted, start=1):
+            because = self._why_target(part, ranked)
+            full = len(part.tracks) >= part.rule.most
+            chosen, why = (None, f"a week holds {part.rule.most} targets") if full else self._ladder(part, ranked)
+            if chosen is not None:
+                part.tracks.append(_Track(ranked, chosen, because))
+            part.targets.append(
+                FocusTarget(
+                    focus=part.code,
+                    target=ranked.target,
+                    name=ranked.name,
+                    rank=place,
+                    weakness=_rounded(ranked.weakness),
+                    trained=chosen is not None,
+                    ladder=chosen.ladder.id if chosen else "",
+                    because=tuple(because),
+                    why_not=why,
+                )
+            )
+        if part.is_balance and part.tracks:
+            best = [t for t in part.tracks if t.ranked.weakness is not None and not t.ranked.is_weak]
+            (best or part.tracks)[-1].dual = True
+
+    def _why_target(self, part: _Part, ranked: Ranked) -> list[str]:
+        found = [self.because("measure", ref, told) for told, ref in zip(ranked.because, ranked.refs, strict=True)]
+        if not found:
+            says = f"{ranked.name}: not measured, so it stands in the careful order that is used until it is."
+            found.append(self.because("expert judgement", "", says))
+        return [*found, *part.because[:1]]
+
+    def _ladder(self, part: _Part, ranked: Ranked) -> tuple[Chosen | None, str]:
+        """The first ladder of the target on which this person may begin; the protocol's own ladders come first."""
+        kinds = ("balance", "gait", "gaze") if part.is_balance else ("strength",)
+        ladders = [self.library.ladders[name] for name in part.protocol.ladders]
+        ladders += [x for x in self.library.ladders.values() if x.id not in part.protocol.ladders]
+        of_target = [x for x in ladders if x.target == ranked.target and x.kind in kinds]
+        best: Chosen | None = None
+        why = "no ladder is meant for this EDSS"
+        for ladder in of_target:
+            start = self.chooser.start(ladder)
+            if start is None:
+                continue
+            first = self.chooser.first(ladder)
+            if first is None:
+                why = self.chooser.why_not(self.chooser.rungs(ladder)[0], 1) or why
+                continue
+            if first.exercise.id in {track.now.exercise.id for track in part.tracks}:
+                why = f"“{first.exercise.name}” is already there for another target"
+                continue
+            if first.number == start:
+                return first, ""
+            best = best or first
+        return best, "" if best else why
+
+    # How much
+
+    def _share(self, parts: list[_Part]) -> None:
+        """Minutes a week for each focus: no more than there is time for, shared by what the doses aim at."""
+        keys = self.profile.keys
+        total = sum(each.minutes for each in self.openings) if self.profile.available is not None else math.inf
+        if keys.minutes_per_week is not None:
+            total = min(total, keys.minutes_per_week)
+        aims = {part.code: part.per_week("high") * part.most_minutes for part in parts}
+        for part in parts:
+            first = part.per_week("low") * part.first_minutes
+            share = total * aims[part.code] / sum(aims.values()) if total < math.inf else math.inf
+            unknown = keys.minutes_per_week is None or self.profile.available is None
+            part.grows = not (self.limits.lowest or unknown)
+            part.cap = min(share, aims[part.code] if part.grows else first)
+            if part.cap < self.schedule.smallest:
+                why = f"{part.cap:.0f} minutes a week are left for it; a session of {self.schedule.smallest} is the smallest"
+                self.not_chosen.append(NotChosen(part.rule.name, why))
+
+    def _share_days(self, parts: list[_Part]) -> None:
+        """Every focus its fewest sessions a week; days that are then still free go round, so that none is booked twice."""
+        for part in parts:
+            part.most_days = part.per_week("low")
+        spare = len(self.openings) - sum(part.most_days for part in parts)
+        while spare > 0 and (open_ := [part for part in parts if part.most_days < part.per_week("high")]):
+            for part in open_[:spare]:
+                part.most_days += 1
+                spare -= 1
+        taken: frozenset[int] = frozenset()
+        for part in sorted(parts, key=lambda each: -each.rule.days_apart):
+            part.days = days_for(self.openings, part.most_days, part.rule.days_apart, taken)
+            taken |= {each.day for each in part.days}
+        for opening in self.openings:  # a day that two share is shared by what they may use of a week
+            own = [part for part in parts if opening in part.days]
+            for part in own:
+                part.rooms[opening.day] = math.floor(opening.minutes * part.cap / sum(each.cap for each in own))
+
+    # The weeks
+
+    def _weeks(self, parts: list[_Part]) -> tuple[PlanWeek, ...]:
+        return tuple(self._week(number, parts) for number in range(1, self.schedule.weeks + 1))
+
+    def _week(self, number: int, parts: list[_Part]) -> PlanWeek:
+        lighter = number % self.schedule.lighter_every == 0
+        if number > 1 and (number - 1) % self.schedule.rung_every == 0 and not lighter and not self.limits.lowest:
+            for part in parts:
+                for track in part.tracks:
+                    others = {each.now.exercise.id for each in part.tracks if each is not track}
+                    above = self.chooser.next(track.now, number)
+                    if (
+                        number - 1 in track.weeks and above.exercise.id not in others
+                    ):  # only who was on a rung leaves it
+                        track.now = above
+        booked: dict[int, list[tuple[_Part, Opening, list[Item], int]]] = {}
+        taken: frozenset[int] = frozenset()
+        minutes: dict[str, int] = {}
+        for part in sorted(parts, key=lambda each: -each.rule.days_apart):
+            made = self._sessions(part, number, lighter, taken)
+            taken |= {opening.day for opening, _, _ in made}
+            minutes[part.code] = sum(time for _, _, time in made)
+            if not lighter:
+                part.peak = max(part.peak, minutes[part.code])
+            for opening, items, time in made:
+                booked.setdefault(opening.day, []).append((part, opening, items, time))
+        order = {part.code: place for place, part in enumerate(parts)}
+        sessions = []
+        for day in sorted(booked):
+            own = sorted(booked[day], key=lambda each: order[each[0].code])
+            sessions.append(self._session(number, day, own))
+        sets: dict[str, int] = {}
+        for session in sessions:
+            for item in session.items:
+                sets[item.target] = sets.get(item.target, 0) + item.dose.sets
+        phases = [phase.name for part in parts if (phase := part.phase(number))]
+        return PlanWeek(
+            number=number, begins=self.monday + dt.timedelta(weeks=number - 1), lighter=lighter, phases=tuple(phases),
+            minutes=minutes, sets=dict(sorted(sets.items())), sessions=tuple(sessions),
+        )  # fmt: skip
+
+    def _budget(self, part: _Part, number: int, lighter: bool) -> float:
+        """Minutes of the focus in this week: the lowest dose first, then no more than the stated growth over the most of
+        any week before, and every so often a lighter week."""
+        first = min(part.cap, part.per_week("low") * part.first_minutes)
+        if number == 1:
+            return first
+        if lighter:
+            return part.peak * self.schedule.lighter_to
+        return min(part.cap, part.peak * (1 + self.schedule.growth) if part.grows else part.peak)
+
+    def _sessions(
+        self, part: _Part, number: int, lighter: bool, taken: frozenset[int]
+    ) -> list[tuple[Opening, list[Item], int]]:
+        budget = self._budget(part, number, lighter)
+        most = self.limits.minutes or math.inf
+        free = [each for each in part.days if part.rooms[each.day] >= self.schedule.smallest]
+        count = part.per_week("low")
+        while count < part.most_days and budget / (count + 1) >= part.first_minutes:
+            count += 1
+        while count > 1 and budget / count < self.schedule.smallest:
+            count -= 1
+        days = days_for(free, count, part.rule.days_apart, taken)
+        made = []
+        spent = 0.0
+        # What a short day leaves, a long one takes
+        by_room = sorted(enumerate(days), key=lambda each: part.rooms[each[1].day])
+        for done, (place, opening) in enumerate(by_room):
+            each = (budget - spent) / (len(days) - done)
+            room = math.floor(min(each, most, part.most_minutes, part.rooms[opening.day]))
+            items, time = self._fill(part, number, place, room, lighter)
+            if items:
+                if number == 1:
+                    part.booked.append(time)
+                elif not lighter:  # shorter exercises leave longer pauses, not a shorter session than at first
+                    time = min(room, max([time, *part.booked[done : done + 1]]))
+                made.append((opening, items, time))
+                spent += time
+        return made
+
+    def _fill(self, part: _Part, number: int, place: int, room: int, lighter: bool) -> tuple[list[Item], int]:
+        """The exercises of one session and its minutes: each with as many sets as there is room for."""
+        if not part.is_balance and number >= self.gates.fast - POWER_ENTERS_BEFORE:
+            self._add_power(part, number)
+        tracks = self._order(part, place)
+        fixed = part.rule.warm_up + part.rule.cool_down
+        chosen: list[tuple[_Track, Dose]] = []
+        for level in (0 if lighter else (number - 1) // 4, 0):  # where the larger amounts do not fit, the smallest do
+            chosen = [(track, self._least(part, track, number, level)) for track in tracks]
+            if fixed + sum(_minutes(t.now.exercise, d) for t, d in chosen) <= room:
+                break
+        while chosen and fixed + sum(_minutes(t.now.exercise, d) for t, d in chosen) > room:
+            chosen.pop()
+        if not chosen:
+            return [], 0
+        most = self._most_sets(part, number, lighter)
+        growing = True
+        while growing:
+            growing = False
+            for index, (track, dose) in enumerate(chosen):
+                more = replace(dose, sets=dose.sets + 1)
+                time = fixed + sum(
+                    _minutes(t.now.exercise, more if i == index else d) for i, (t, d) in enumerate(chosen)
+                )
+                if more.sets <= most and time <= room:
+                    chosen[index] = (track, more)
+                    growing = True
+        items = [self._item(part, track, dose, number) for track, dose in chosen]
+        for track, _ in chosen:
+            track.weeks.add(number)
+        time = fixed + sum(_minutes(track.now.exercise, dose) for track, dose in chosen)
+        return items, min(room, math.ceil(time) + PAUSES)
+
+    def _order(self, part: _Part, place: int) -> list[_Track]:
+        """The two weakest first; the others take turns from session to session, so that none is always the last."""
+        first, rest = part.tracks[:2], part.tracks[2:]
+        turn = place % len(rest) if rest else 0
+        return [*first, *rest[turn:], *rest[:turn]]
+
+    def _add_power(self, part: _Part, number: int) -> None:
+        """An exercise that is learnt slowly and then done fast, from shortly before fast work opens."""
+        if self._no_power() or any(track.ranked.target == "power" for track in part.tracks):
+            return
+        for name in part.protocol.ladders:
+            ladder = self.library.ladders[name]
+            first = self.chooser.first(ladder, number) if ladder.target == "power" else None
+            if first is not None and first.exercise.id not in {track.now.exercise.id for track in part.tracks}:
+                says = "Strength needs speed too: from the ninth week on, when it is pain-free, rise fast and lower slowly."
+                because = [self.because("protocol", part.protocol.id, says)]
+                label = self.library.exercises.words.targets["power"].label
+                track = _Track(Ranked("power", label, None, (), ()), first, because)
+                part.tracks.insert(min(1, len(part.tracks)), track)
+                return
+
+    def _no_power(self) -> str:
+        """Why nothing is done fast; empty where it may be."""
+        phases = [
+            p.keys for protocol in self.library.protocols.values() for p in protocol.phases if p.keys.id == "power"
+        ]
+        if not any(low <= self.profile.edss <= high for low, high in (phase.edss for phase in phases)):
+            return f"the power phase is not for EDSS {self.profile.edss:g}"
+        if self.limits.lowest:
+            return f"the dose is held at its lowest by {wording.joined(list(self.limits.because.get('lowest', ())))}"
+        if "fast" in self.limits.levels.get("speed", ()):
+            return f"fast work is left out by {wording.joined(list(self.limits.because.get('levels', ())))}"
+        return ""
+
+    def _most_sets(self, part: _Part, number: int, lighter: bool) -> int:
+        if part.is_balance:
+            return MOST_SETS_BALANCE
+        if self.limits.lowest or number <= 2:
+            return int(part.dose.start["sets"].high if number > 2 else part.dose.start["sets"].low)
+        dosed = part.dose.aim.get("sets", part.dose.start["sets"])
+        most = min(part.amount("sets", number, "high") or 1, float(dosed.high))
+        return max(1, int(most) - (1 if lighter and most > 1 else 0))
+
+    def _least(self, part: _Part, track: _Track, number: int, level: int) -> Dose:
+        """One set of an exercise, low in its usual range at first and higher later."""
+        usual = track.now.exercise.dose
+        low, high = usual.usual
+        if usual.form == "reps" and not part.is_balance and "reps" in part.dose.start:
+            dosed = part.dose.start["reps"]
+            low, high = max(low, float(dosed.low)), min(high, float(dosed.high))
+            if low > high:
+                low = high = float(dosed.low)
+        else:
+            low = low + (high - low) * min(level, 2) / 3
+            low = math.floor(low) if low >= 5 else round(low)
+        rest = REST_BALANCE if part.is_balance else int((part.amount("rest_minutes", number, "low") or 2) * 60)
+        return Dose(
+            sets=1, low=low, high=max(low, high if usual.form == "reps" else low), unit=usual.form, hold=usual.hold or 0,
+            rest=rest + self.limits.rest, bouts=usual.bouts[0] if usual.bouts else 1,
+        )  # fmt: skip
+
+    # One exercise in a session
+
+    def _item(self, part: _Part, track: _Track, dose: Dose, number: int) -> Item:
+        now = track.now
+        exercise = now.exercise
+        dual = self._dual_task(part, track, number)
+        cautions = [c.how for c in exercise.precautions if c.does == "changes" and c.id in self.screening.precautions]
+        activity = next((told for code, told in exercise.activities.items() if code in self._enjoyed()), "")
+        because = [*track.because]
+        if activity:
+            because.append(self.because("profile", "enjoys", f"Enjoys {', '.join(self.profile.keys.enjoys)}."))
+        equipment = self.library.exercises.words.equipment
+        load = [equipment[c].label for c in (*exercise.equipment, *now.rung.equipment) if c in ("band", "dumbbell")]
+        return Item(
+            exercise=exercise.id, name=exercise.name, target=track.ranked.target, ladder=now.ladder.id, rung=now.number,
+            says=now.rung.says, dose=dose, load=load[0] if load else "own weight", effort=self._effort(part, number),
+            side=self._side(part, track), guard=now.guard, support=tuple(dict.fromkeys(cautions)), dual_task=dual,
+            activity=activity, rule=now.ladder.rule, minutes=round(_minutes(exercise, dose), 1),
+            amber=self._amber(now, dose, number), because=tuple(dict.fromkeys(because)),
+        )  # fmt: skip
+
+    def _dual_task(self, part: _Part, track: _Track, number: int) -> str:
+        """A simple second task beside the exercise that is done best, never alone, and only one in a session."""
+        if (
+            not track.dual
+            or number < self.gates.attention
+            or self.profile.support == "alone"
+            or not self.rules.dual_tasks
+        ):
+            return ""
+        if any(each.now.levels.get("attention", 0) for each in part.tracks):
+            return ""
+        steps = (number - self.gates.attention) // self.schedule.rung_every
+        return self.rules.dual_tasks[min(steps, len(self.rules.dual_tasks) - 1)]
+
+    def _enjoyed(self) -> frozenset[str]:
+        return frozenset(word.strip().casefold() for word in self.profile.keys.enjoys)
+
+    def _effort(self, part: _Part, number: int) -> str:
+        def span(name: str) -> str:
+            low, high = part.amount(name, number, "low"), part.amount(name, number, "high")
+            if low is None or high is None:
+                return ""
+            if name == "rpe" and self.limits.effort:
+                low, high = min(low, self.limits.effort), min(high, self.limits.effort)
+            return f"{low:g}" if low == high else f"{low:g} to {high:g}"
+
+        words = {name: span(name) for name in ("difficulty", "rpe", "reserve")}
+        words["difficulty"] = words["difficulty"] or "3 to 6"
+        return part.rule.effort.format(**words)
+
+    def _side(self, part: _Part, track: _Track) -> str:
+        sides = track.now.exercise.sides
+        if sides == "both":
+            return "both"
+        target = next((t for t in part.rule.targets if t.target == track.ranked.target), None)
+        weaker = weaker_side(target, self.profile) if target and not part.is_balance else ""
+        if sides == "each" and weaker:
+            return f"{weaker} first"
+        return "each side" if sides == "each" else "left and right in turn"
+
+    def _amber(self, now: Chosen, dose: Dose, number: int) -> EasierToday:
+        """Half to seven tenths of the work, a rung lower where there is one, with longer rests."""
+        lower = self.chooser.below(now, number) or now
+        sets = math.floor(dose.sets * 0.7)
+        if sets >= dose.sets / 2 and sets >= 1:
+            eased = replace(dose, sets=sets, rest=dose.rest + 30)
+        else:
+            share = AMBER_SHARE * dose.sets
+            low = math.floor(dose.low * share) if dose.low * share >= 2 else math.ceil(dose.low * share * 2) / 2
+            low = low - 0.5 if low >= dose.low * dose.sets * 0.75 and dose.unit == "minutes" else max(low, 0.5)
+            eased = replace(dose, sets=1, low=low, high=low, rest=dose.rest + 30)
+        if lower is not now and lower.exercise.dose.form != dose.unit:
+            lower = now
+        return EasierToday(lower.exercise.id, lower.exercise.name, lower.number, lower.rung.says, eased)
+
+    # A session
+
+    def _session(self, number: int, day: int, own: Sequence[tuple[_Part, Opening, list[Item], int]]) -> Session:
+        opening = own[0][1]
+        minutes = sum(time for *_, time in own)
+        because: list[str] = []
+        if opening.best and (best := self.profile.keys.energy.best):
+            because.append(self.because("profile", "energy", f"Energy is best in the {best}."))
+        elif opening.best:
+            because += self._limit("window", "Booked in the part of the day that suits it best.")
+        for part, *_ in own:
+            because += part.because
+        begin = "" if opening.start is None else clock(opening.start)
+        end = "" if opening.start is None else clock(opening.start + minutes)
+        return Session(
+            date=self.monday + dt.timedelta(weeks=number - 1, days=day), day=DAYS[day], start=begin, end=end,
+            focus=tuple(part.code for part, *_ in own), minutes=minutes,
+            items=tuple(item for _, _, items, _ in own for item in items), say=self.limits.say,
+            because=tuple(dict.fromkeys(because)),
+        )  # fmt: skip
+
+    # Around the weeks
+
+    def _finish_targets(self, parts: list[_Part], weeks: tuple[PlanWeek, ...]) -> None:
+        """Say of a target that is not trained in every week that it is so."""
+        for part in self.looked_at:
+            if part not in parts and part.tracks:
+                part.targets = [
+                    replace(t, trained=False, why_not="no time is left for it") if t.trained else t
+                    for t in part.targets
+                ]
+                continue
+            trained = {track.ranked.target: track.weeks for track in part.tracks}
+            missing = {
+                name: sorted(set(range(1, len(weeks) + 1)) - own)
+                for name, own in trained.items()
+                if len(own) < len(weeks)
+            }
+            part.targets = [
+                replace(
+                    target,
+                    trained=bool(trained.get(target.target)),
+                    why_not=f"no time for it in week {wording.joined([str(w) for w in missing[target.target]])}",
+                )
+                if target.target in missing and weeks
+                else target
+                for target in part.targets
+            ]
+
+    def _say_what_is_missing(self, parts: list[_Part], weeks: tuple[PlanWeek, ...]) -> None:
+        """Dynamic, reactive, dual-task and power work that this plan does not have, and why."""
+        if not weeks:
+            return
+        every = [(week.number, item, self._demanded(item)) for week in weeks for s in week.sessions for item in s.items]
+        plan = self.schedule
+        alone = "nobody is near: it is first tried with a person within reach"
+        for part in parts:
+            own = {target.target for target in part.targets} | (set() if part.is_balance else {"power"})
+            shown = [each for each in every if each[1].target in own]
+            if not part.is_balance:
+                if not any(i.target == "power" and d["speed"] in ("brisk", "fast") for _, i, d in shown):
+                    why = self._no_power() or "no ladder of it fits this person, their equipment and who is near"
+                    self.not_chosen.append(NotChosen("Power work", why))
+                continue
+            if not any(w <= plan.dynamic_by and d["movement"] not in audit.STATIC for w, _, d in shown):
+                self.not_chosen.append(NotChosen("Dynamic balance work", self._why_no("dynamic", part)))
+            if not any(w <= plan.reactive_by and i.target == "reactive" for w, i, _ in shown):
+                self.not_chosen.append(NotChosen("Reactive work", self._why_no("reactive", part)))
+            if not any(w <= plan.dual_task_by and (i.dual_task or d["attention"] != "single") for w, i, d in shown):
+                why = alone if self.profile.support == "alone" else self._why_no("dual", part)
+                self.not_chosen.append(NotChosen("Dual-task work", why))
+
+    def _why_no(self, what: str, part: _Part) -> str:
+        if what == "reactive":
+            own = next((t for t in part.targets if t.target == "reactive"), None)
+            return own.why_not if own and own.why_not else "a trained person has to guard it"
+        if self.limits.seated:
+            return "only lying and sitting work is open"
+        if self.limits.lowest:
+            return f"the dose is held at its lowest by {wording.joined(list(self.limits.because.get('lowest', ())))}"
+        return "no exercise of it fits this person, their equipment, their time and who is near"
+
+    def _demanded(self, item: Item) -> Mapping[str, str]:
+        rung = self.chooser.rungs(self.library.ladders[item.ladder])[item.rung - 1]
+        return {name: self.library.exercises.words.variables[name][level] for name, level in rung.levels.items()}
+
+    def _summary(self) -> str:
+        keys = self.profile.keys
+        edss = f"EDSS {self.profile.edss:g}" if self.profile.edss_from == "edss" else ""
+        if self.profile.edss_from == "pdds":
+            edss = f"PDDS {keys.pdds}, planned as for EDSS {self.profile.edss:g}"
+        parts = [
+            keys.phenotype if keys.phenotype != "unknown" else "MS",
+            edss or "EDSS not known",
+            "falls not known"
+            if keys.falls_6_months is None
+            else f"{wording.count(keys.falls_6_months, 'fall')} in six months",
+            "" if keys.setting == "unknown" else keys.setting.replace("_", " "),
+        ]
+        return ", ".join(part for part in parts if part).replace(wording.NO_BREAK, " ") + "."
+
+    def _assumed(self) -> tuple[str, ...]:
+        found = []
+        keys = self.profile.keys
+        if not self.profile.edss_from:
+            found.append("EDSS is not known: planned as for somebody who cannot stand unaided, with the lowest dose.")
+        elif self.profile.edss_from == "pdds":
+            found.append(
+                f"PDDS {keys.pdds} is taken as EDSS {self.profile.edss:g}, the careful end; it is no converter."
+            )
+        if keys.setting == "unknown" and keys.helper is None:
+            found.append("Nobody is known to be near: planned as for somebody who trains alone.")
+        if self.profile.equipment is None:
+            found.append("Equipment is not known: only what is in every home, a chair, a table, a wall and a bed.")
+        if self.profile.available is None:
+            days = wording.joined([day.capitalize() for day in self.schedule.assumed_days])
+            found.append(f"Free time is not known: {days}, without hours, and no growth.")
+        if keys.minutes_per_week is None:
+            found.append("Minutes a week are not known: the lowest dose, and no growth.")
+        return tuple(found)
+
+    def _measure_next(self) -> tuple[str, ...]:
+        found = [wording.inside(f"{name}") for name in not_known(self.profile)]
+        names = {row.instrument_id: row.name for row in self.library.instruments.values()}
+        for code in self.profile.focus:
+            for target in self.rules.focuses[code].targets:
+                if target.clues and not any((c.instrument, c.part) in self.profile.measures for c in target.clues):
+                    clue = target.clues[0]
+                    found.append(
+                        f"{names.get(clue.instrument, clue.instrument)}{f', {clue.part}' if clue.part else ''}"
+                    )
+        return tuple(dict.fromkeys(found))
+
+    def _moves(self, weeks: Sequence[PlanWeek]) -> Mapping[str, Moves]:
+        used = sorted({item.rule for week in weeks for session in week.sessions for item in session.items})
+        rules = self.library.rules
+        return {
+            name: Moves(rules[name].up, rules[name].hold, rules[name].back, rules[name].after_a_break) for name in used
+        }
+
+    def _retests(self, parts: list[_Part]) -> tuple[RetestOf, ...]:
+        every: dict[str, int] = {}
+        for part in parts:
+            for retest in part.protocol.retests:
+                every[retest.instrument] = min(retest.weeks, every.get(retest.instrument, retest.weeks))
+        for name, _ in self.profile.measures:
+            every.setdefault(name, 4)
+        return tuple(self._retest(name, weeks) for name, weeks in every.items())
+
+    def _retest(self, instrument: str, every: int) -> RetestOf:
+        rows = [row for row in self.library.instruments.values() if row.instrument_id == instrument]
+
+        def told(names: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+            found = [row for row in rows if row.property in names and row.value]
+            words = [f"{wording.value(row.value, row.value_unit)} ({row.population})" for row in found]
+            return "; ".join(words) or wording.NOT_KNOWN, tuple(row.row_id for row in found)
+
+        error, error_rows = told(("mdc", "mdc90", "mdc95"))
+        matters, matter_rows = told(("mcid_improve",))
+        weeks = tuple(range(every, self.schedule.weeks + 1, every))
+        return RetestOf(
+            instrument, rows[0].name if rows else instrument, weeks, error, matters, (*error_rows, *matter_rows)
+        )
+
+    def _lessons(self) -> tuple[Taught, ...]:
+        met = {
+            code for code, s in self.library.planning.situations.items() if s.precaution in self.screening.precautions
+        }
+        found = []
+        for lesson in self.rules.lessons:
+            if lesson.for_situations and not met & set(lesson.for_situations):
+                continue
+            because = [
+                self.because("precaution", row, self.library.precautions[row].situation) for row in lesson.precautions
+            ]
+            found.append(Taught(lesson.id, lesson.title, lesson.says, tuple(because)))
+        return tuple(found)
+
+
+def _minutes(exercise: Exercise, dose: Dose) -> float:
+    """How long the sets of an exercise take, with rests and the change to the next one."""
+    amount = dose.high if dose.unit == "reps" else dose.low
+    each = {
+        "reps": amount * ((dose.hold + SECONDS_A_HOLD_MORE) if dose.hold else SECONDS_A_REP),
+        "seconds": amount,
+        "steps": amount * SECONDS_A_STEP,
+        "minutes": amount * 60,
+        "metres": amount * SECONDS_A_METRE,
+        "breaths": amount * SECONDS_A_BREATH,
+    }[dose.unit]
+    sides = 2 if exercise.sides == "each" else 1
+    rounds = dose.sets * dose.bouts
+    return (rounds * each * sides + (rounds - 1) * dose.rest + CHANGE_OVER) / 60
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 2)

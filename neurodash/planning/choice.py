@@ -1,0 +1,157 @@
+"""Which exercise, on which rung of which ladder: only what this person may do, and one step at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from neurodash.library import Library
+from neurodash.library.exercises import Exercise, Guard
+from neurodash.library.ladders import Ladder, Rung, Score, levels
+from neurodash.planning.profile import GUARDS, Profile
+from neurodash.planning.screening import Screening
+
+SEATED_BASES = frozenset({"lying", "sitting-supported", "sitting"})
+WIDEST = "apart"  # a base narrower than this counts as narrow
+FAST = "fast"
+UNEXPECTED = "unexpected"
+UNLESS_ASKED = frozenset({"chair"})  # taken to be there where nobody asked about equipment. Ours
+NEVER_ALONE = (("movement", UNEXPECTED), ("vision", "closed"))  # planner, section 8
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A rung that a person may do."""
+
+    ladder: Ladder
+    number: int  # from 1
+    rung: Rung
+    exercise: Exercise
+    levels: Mapping[str, int]
+    guard: Guard
+
+    @property
+    def at(self) -> tuple[str, int]:
+        return self.ladder.id, self.number
+
+
+@dataclass(frozen=True)
+class Gates:
+    """The first week in which something may appear, from the phases of the protocols."""
+
+    attention: int
+    unexpected: int
+    fast: int
+
+
+class Chooser:
+    """Answers what one person may do in a given week. Nothing here depends on anything but its arguments."""
+
+    def __init__(self, profile: Profile, screening: Screening, library: Library, gates: Gates) -> None:
+        self.profile, self.limits, self.library, self.gates = profile, screening.limits, library, gates
+        self.met = screening.precautions
+        self.words = library.exercises.words
+        self.scale = {name: {level: i for i, level in enumerate(scale)} for name, scale in self.words.variables.items()}
+        everywhere = {code for code, word in self.words.equipment.items() if word.everywhere}
+        everywhere |= {other for code in everywhere for other in self.words.equipment[code].serves}
+        self.have = everywhere | (profile.equipment if profile.equipment is not None else UNLESS_ASKED)
+        self.support = GUARDS.index(profile.support)
+        self._rungs: dict[str, tuple[Chosen, ...]] = {}
+
+    def rungs(self, ladder: Ladder) -> tuple[Chosen, ...]:
+        """Every rung of a ladder with what it demands."""
+        if ladder.id not in self._rungs:
+            made = []
+            for number, rung in enumerate(ladder.rungs, start=1):
+                exercise = self.library.exercises.exercises[rung.exercise]
+                guard = max(rung.guard or "alone", exercise.guard, key=GUARDS.index)
+                demand = levels(rung, exercise, self.words)
+                if not self._is_seated(demand):
+                    guard = max(guard, self.limits.guard, key=GUARDS.index)
+                made.append(Chosen(ladder, number, rung, exercise, demand, guard))
+            self._rungs[ladder.id] = tuple(made)
+        return self._rungs[ladder.id]
+
+    def start(self, ladder: Ladder) -> int | None:
+        """The highest rung on which this person may begin, or None where the ladder is not for their EDSS."""
+        fits = [s for s in ladder.starts if s.edss[0] <= self.profile.edss <= s.edss[1]]
+        plain = [s.rung for s in fits if s.score is None]
+        if not plain:
+            return None
+        scored = [s.rung for s in fits if s.score is not None and self._scores(s.score)]
+        return max(1, max(*plain, *scored, 1) - self.limits.rungs)
+
+    def _scores(self, score: Score) -> bool:
+        if score.instrument == "MRC":
+            movement = score.part or ""
+            movement = self.library.planning.rules.movement_names.get(movement, movement)
+            sides = self.profile.strength.get(movement, {})
+            return len(sides) == 2 and score.low <= min(sides.values()) <= score.high
+        value = self.profile.value(score.instrument, score.part)
+        return value is not None and score.low <= value <= score.high
+
+    def first(self, ladder: Ladder, week: int = 1) -> Chosen | None:
+        """The highest allowed rung up to where this person may begin."""
+        start = self.start(ladder)
+        if start is None:
+            return None
+        return next((each for each in reversed(self.rungs(ladder)[:start]) if not self.why_not(each, week)), None)
+
+    def next(self, now: Chosen, week: int) -> Chosen:
+        """One rung up where that is allowed by this week; else the same."""
+        rungs = self.rungs(now.ladder)
+        if now.number < len(rungs) and not self.why_not(rungs[now.number], week):
+            return rungs[now.number]
+        return now
+
+    def below(self, now: Chosen, week: int) -> Chosen | None:
+        """The nearest allowed rung below."""
+        return next((e for e in reversed(self.rungs(now.ladder)[: now.number - 1]) if not self.why_not(e, week)), None)
+
+    def why_not(self, each: Chosen, week: int) -> str:
+        """Why this person may not do a rung in this week; empty where nothing speaks against it."""
+        return next(self._against(each, week), "")
+
+    def _against(self, each: Chosen, week: int) -> Iterator[str]:
+        exercise, limits, demand = each.exercise, self.limits, each.levels
+        seated = self._is_seated(demand)
+        low, high = exercise.edss
+        if not low <= self.profile.edss <= high:
+            yield f"meant for EDSS {low:g} to {high:g}"
+        if not seated and limits.seated:
+            yield "only lying and sitting work is open"
+        needs = {*exercise.equipment, *each.rung.equipment}
+        missing = sorted(needs - self.have)
+        if missing:
+            yield f"needs {', '.join(self.words.equipment[code].label for code in missing)}"
+        if GUARDS.index(each.guard) > self.support:
+            yield "a trained person has to guard it" if each.guard == "hands-on" else "a person has to be near"
+        for caution in exercise.precautions:
+            if caution.does == "excludes" and caution.id in self.met:
+                yield f"precaution {caution.id} leaves it out"
+        yield from self._too_much(demand, week)
+
+    def _too_much(self, demand: Mapping[str, int], week: int) -> Iterator[str]:
+        limits = self.limits
+        named = {name: self.words.variables[name][level] for name, level in demand.items()}
+        for name, levels_ in limits.levels.items():
+            if named.get(name) in levels_:
+                yield f"{name} {named[name]} is left out by {', '.join(limits.because.get('levels', ()))}"
+        for name, first in limits.not_before.items():
+            easy = self.scale[name][WIDEST] if name == "base" else 0
+            if demand[name] > easy and week < first:
+                yield f"{name} not before week {first}"
+        if self.support == 0:
+            if any(named.get(name) == level for name, level in NEVER_ALONE):
+                yield "never alone"
+            if demand.get("attention", 0):
+                yield "a second task is first tried with a person near"
+        if demand.get("attention", 0) and week < self.gates.attention:
+            yield f"a second task comes from week {self.gates.attention} on"
+        if named.get("movement") == UNEXPECTED and week < self.gates.unexpected:
+            yield f"the unexpected comes from week {self.gates.unexpected} on"
+        if named.get("speed") == FAST and (week < self.gates.fast or limits.lowest):
+            yield f"fast work comes from week {self.gates.fast} on"
+
+    def _is_seated(self, demand: Mapping[str, int]) -> bool:
+        return self.words.variables["base"][demand["base"]] in SEATED_BASES

@@ -1,0 +1,81 @@
+"""What to train first: targets ranked by the measures behind them, or in a careful order while nothing is measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from neurodash.library import Library
+from neurodash.library.planning import Clue, Focus, Target
+from neurodash.planning.profile import Profile
+
+WEAK_GRADE = 4.0  # MRC below which a muscle group counts as weak. Expert judgement: 4 holds against some resistance
+FULL_GRADE = 5.0
+WEAK = 0.2  # of a clue's way from best to worst from which a target counts as weak. Expert judgement
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A target with its weakness, 0 none to 1 all, or None where nothing was measured, and the measures that say so."""
+
+    target: str
+    name: str
+    weakness: float | None
+    because: tuple[str, ...]  # instruments or movements, in words
+    refs: tuple[str, ...]
+
+    @property
+    def is_weak(self) -> bool:
+        return self.weakness is not None and self.weakness >= WEAK
+
+
+def rank(focus: Focus, profile: Profile, library: Library) -> tuple[Ranked, ...]:
+    """The targets of a focus, weakest first; then those nobody measured, in the stated order; strong ones last."""
+    order = {each.target: each.unmeasured for each in focus.targets}
+    found = [_ranked(each, profile, library) for each in focus.targets]
+
+    def place(each: Ranked) -> tuple[int, float, int]:
+        if each.weakness is None:
+            return 1, 0.0, order[each.target]
+        return (0 if each.is_weak else 2), -each.weakness, order[each.target]
+
+    return tuple(sorted(found, key=place))
+
+
+def _ranked(target: Target, profile: Profile, library: Library) -> Ranked:
+    weakness: list[float] = []
+    told: list[str] = []
+    refs: list[str] = []
+    for clue in target.clues:
+        value = profile.value(clue.instrument, clue.part)
+        if value is not None:
+            weakness.append(_weakness(clue, value))
+            part = f" {clue.part}" if clue.part else ""
+            told.append(f"{clue.instrument}{part} {value:g} (best {clue.best:g})")
+            refs.append(clue.instrument)
+    for movement in target.strength:
+        for side, grade in sorted(profile.strength.get(movement, {}).items()):
+            weakness.append(max(0.0, (FULL_GRADE - grade) / FULL_GRADE) if grade < WEAK_GRADE else 0.0)
+            told.append(f"{library.planning.rules.movements[movement].label}, {side}: MRC {mrc(grade)}")
+            refs.append("MRC")
+    name = library.exercises.words.targets[target.target].label
+    return Ranked(target.target, name, max(weakness, default=None), tuple(told), tuple(refs))
+
+
+def _weakness(clue: Clue, value: float) -> float:
+    share = (clue.best - value) / (clue.best - clue.worst)
+    return min(1.0, max(0.0, share))
+
+
+def mrc(grade: float) -> str:
+    """`3+` from 3⅓."""
+    whole = round(grade)
+    return f"{whole}{'+' if grade > whole + 0.1 else '-' if grade < whole - 0.1 else ''}"
+
+
+def weaker_side(target: Target, profile: Profile) -> str:
+    """The side that is weaker by a grade's third or more; empty where they are alike or only one is known."""
+    left = [grade for m in target.strength if (grade := profile.strength.get(m, {}).get("left")) is not None]
+    right = [grade for m in target.strength if (grade := profile.strength.get(m, {}).get("right")) is not None]
+    if not left or not right or abs(min(left) - min(right)) < 0.1:
+        return ""
+    return "left" if min(left) < min(right) else "right"
