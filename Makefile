@@ -28,6 +28,7 @@ bench: setup
 	$(BIN)/python bench/serve.py
 	$(BIN)/python bench/pool.py
 	$(BIN)/python bench/pictures.py
+	$(BIN)/python bench/plans.py
 
 audit: setup
 	$(BIN)/pip-audit --require-hashes --disable-pip -r requirements.lock

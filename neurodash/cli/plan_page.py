@@ -121,7 +121,8 @@ def told(dose: Dose) -> str:
     word = one if dose.low == dose.high == 1 else many
     bouts = f"{dose.bouts} bouts of " if dose.bouts > 1 else ""
     hold = f", held {dose.hold:g} s" if dose.hold else ""
-    return f"{dose.sets} × {bouts}{amount} {word}{hold}, {dose.rest} s rest"
+    rest = f", {dose.rest} s rest" if dose.sets * dose.bouts > 1 else ""
+    return f"{dose.sets} × {bouts}{amount} {word}{hold}{rest}"
 
 
 def _tail(item: Item) -> str:

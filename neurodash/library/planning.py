@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from neurodash.errors import Problem, did_you_mean
-from neurodash.library.exercises import Codes, Guard, Short
+from neurodash.library.exercises import Codes, Guard, Kind, Short
 from neurodash.library.ladders import Edss
 from neurodash.library.rows import Code, Id, Row, Slug, Text, accepted
 
@@ -124,6 +124,7 @@ class Focus(Row):
     protocol: Slug
     name: Text
     word: Text  # "strength exercise"
+    kinds: Annotated[tuple[Kind, ...], Field(min_length=1)]  # of the ladders it trains on
     targets: Annotated[tuple[Target, ...], Field(min_length=1)]
     most: Annotated[int, Field(ge=1, le=8)]  # targets trained in a week
     warm_up: Annotated[int, Field(ge=0, le=15)]  # minutes

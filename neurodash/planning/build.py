@@ -18,7 +18,7 @@ from neurodash.library.exercises import Exercise
 from neurodash.library.planning import Focus
 from neurodash.library.protocols import DoseKeys, PhaseKeys, Protocol
 from neurodash.planning import audit
-from neurodash.planning.choice import Chooser, Chosen, Gates
+from neurodash.planning.choice import Chooser, Chosen
 from neurodash.planning.plan import (
     Dose,
     EasierToday,
@@ -175,9 +175,8 @@ class _Builder:
     # What is planned
 
     def _parts(self) -> list[_Part]:
-        gates = self._gates()
-        chooser = Chooser(self.profile, self.screening, self.library, gates)
-        self.chooser, self.gates = chooser, gates
+        self.chooser = Chooser(self.profile, self.screening, self.library)
+        self.gates = self.chooser.gates
         parts = []
         for code in self.profile.focus:
             rule = self.rules.focuses[code]
@@ -206,18 +205,6 @@ class _Builder:
         parts = [part for part in parts if part.cap >= self.schedule.smallest]
         self._share_days(parts)
         return parts
-
-    def _gates(self) -> Gates:
-        """When a second task, the unexpected and fast work may first appear: where a phase begins to open them."""
-        phases = [p.keys for protocol in self.library.protocols.values() for p in protocol.phases]
-        attention = [p.weeks[0] for p in phases if "attention" in p.opens and p.weeks]
-        reactive = [p.weeks[0] for p in phases if p.id == "reactive" and p.weeks]
-        fast = [p.weeks[0] for p in phases if p.id == "power" and p.weeks]
-        return Gates(
-            attention=max(min(attention, default=1), self.schedule.dual_task_from, self.limits.not_before.get("attention", 1)),
-            unexpected=min(reactive, default=1),
-            fast=min(fast, default=1),
-        )  # fmt: skip
 
     def _dose(self, protocol: Protocol, code: str) -> DoseKeys | None:
         experience = self.profile.keys.experience.get(code, "none")
@@ -254,6 +241,7 @@ class _Builder:
             full = len(part.tracks) >= part.rule.most
             chosen, why = (None, f"a week holds {part.rule.most} targets") if full else self._ladder(part, ranked)
             if chosen is not None:
+                because = [*because, *self._why_swap(ranked.target, chosen)]
                 part.tracks.append(_Track(ranked, chosen, because))
             part.targets.append(
                 FocusTarget(
@@ -279,15 +267,22 @@ class _Builder:
             found.append(self.because("expert judgement", "", says))
         return [*found, *part.because[:1]]
 
+    def _why_swap(self, target: str, chosen: Chosen) -> list[str]:
+        swap = self.profile.keys.swaps.get(target)
+        if swap is None or chosen.at != (swap.ladder, swap.rung):
+            return []
+        return [self.because("clinician", "", f"“{chosen.exercise.name}” was chosen by the clinician.")]
+
     def _ladder(self, part: _Part, ranked: Ranked) -> tuple[Chosen | None, str]:
-        """The first ladder of the target on which this person may begin; the protocol's own ladders come first."""
-        kinds = ("balance", "gait", "gaze") if part.is_balance else ("strength",)
-        ladders = [self.library.ladders[name] for name in part.protocol.ladders]
-        ladders += [x for x in self.library.ladders.values() if x.id not in part.protocol.ladders]
-        of_target = [x for x in ladders if x.target == ranked.target and x.kind in kinds]
+        """The rung that the clinician swapped in, or the first ladder of the target on which this person may begin."""
+        swap = self.profile.keys.swaps.get(ranked.target)
+        if swap is not None and not swap.ladder:
+            return None, "left out by the clinician"
+        if swapped := self._swapped(part, ranked.target):
+            return swapped, ""
         best: Chosen | None = None
         why = "no ladder is meant for this EDSS"
-        for ladder in of_target:
+        for ladder in self.chooser.ladders(part.rule, ranked.target):
             start = self.chooser.start(ladder)
             if start is None:
                 continue
@@ -302,6 +297,20 @@ class _Builder:
                 return first, ""
             best = best or first
         return best, "" if best else why
+
+    def _swapped(self, part: _Part, target: str, week: int = 1) -> Chosen | None:
+        """The rung that the clinician chose for a target; None, and said why, where this person may not begin on it."""
+        swap = self.profile.keys.swaps.get(target)
+        if swap is None or not swap.ladder:
+            return None
+        ladder = self.library.ladders[swap.ladder]
+        chosen = self.chooser.rungs(ladder)[swap.rung - 1]
+        taken = chosen.exercise.id in {track.now.exercise.id for track in part.tracks}
+        why = "it is already there for another target" if taken else self.chooser.why_not_first(chosen, week)
+        if why:
+            self.not_chosen.append(NotChosen(f"{chosen.exercise.name}, chosen by the clinician", why))
+            return None
+        return chosen
 
     # How much
 
@@ -464,12 +473,12 @@ class _Builder:
         """An exercise that is learnt slowly and then done fast, from shortly before fast work opens."""
         if self._no_power() or any(track.ranked.target == "power" for track in part.tracks):
             return
-        for name in part.protocol.ladders:
-            ladder = self.library.ladders[name]
-            first = self.chooser.first(ladder, number) if ladder.target == "power" else None
+        options = [self._swapped(part, "power", number)]
+        options += [self.chooser.first(ladder, number) for ladder in self.chooser.ladders(part.rule, "power")]
+        for first in options:
             if first is not None and first.exercise.id not in {track.now.exercise.id for track in part.tracks}:
                 says = "Strength needs speed too: from the ninth week on, when it is pain-free, rise fast and lower slowly."
-                because = [self.because("protocol", part.protocol.id, says)]
+                because = [self.because("protocol", part.protocol.id, says), *self._why_swap("power", first)]
                 label = self.library.exercises.words.targets["power"].label
                 track = _Track(Ranked("power", label, None, (), ()), first, because)
                 part.tracks.insert(min(1, len(part.tracks)), track)
@@ -477,6 +486,9 @@ class _Builder:
 
     def _no_power(self) -> str:
         """Why nothing is done fast; empty where it may be."""
+        swap = self.profile.keys.swaps.get("power")
+        if swap is not None and not swap.ladder:
+            return "left out by the clinician"
         phases = [
             p.keys for protocol in self.library.protocols.values() for p in protocol.phases if p.keys.id == "power"
         ]
@@ -608,9 +620,27 @@ class _Builder:
         return Session(
             date=self.monday + dt.timedelta(weeks=number - 1, days=day), day=DAYS[day], start=begin, end=end,
             focus=tuple(part.code for part, *_ in own), minutes=minutes,
-            items=tuple(item for _, _, items, _ in own for item in items), say=self.limits.say,
+            items=self._in_order([items for _, _, items, _ in own]), say=self.limits.say,
             because=tuple(dict.fromkeys(because)),
         )  # fmt: skip
+
+    def _in_order(self, groups: Sequence[Sequence[Item]]) -> tuple[Item, ...]:
+        """One focus after the other, each from low to high positions or back, so that nobody gets up and down between
+        exercises; of the two the way with the shorter path, and then the one that begins nearer to the weakest target."""
+        heights = {code: place for place, code in enumerate(self.library.exercises.words.positions)}
+        made: list[Item] = []
+
+        def height(item: Item) -> int:
+            return min(heights[self.library.exercises.exercises[item.exercise].position], heights["standing"])
+
+        for group in groups:
+            up = sorted(group, key=height)
+            down = sorted(group, key=height, reverse=True)
+            jump = [abs(height(each[0]) - height(made[-1])) if made else 0 for each in (up, down)]
+            made += min(
+                (jump[0], up.index(group[0]), up), (jump[1], down.index(group[0]), down), key=lambda way: way[:2]
+            )[2]
+        return tuple(made)
 
     # Around the weeks
 

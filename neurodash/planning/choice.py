@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from neurodash.library import Library
 from neurodash.library.exercises import Exercise, Guard
 from neurodash.library.ladders import Ladder, Rung, Score, levels
+from neurodash.library.planning import Focus
 from neurodash.planning.profile import GUARDS, Profile
-from neurodash.planning.screening import Screening
+from neurodash.planning.screening import Limits, Screening
 
 SEATED_BASES = frozenset({"lying", "sitting-supported", "sitting"})
 WIDEST = "apart"  # a base narrower than this counts as narrow
@@ -44,11 +45,27 @@ class Gates:
     fast: int
 
 
+def _gates(library: Library, limits: Limits) -> Gates:
+    """When a second task, the unexpected and fast work may first appear: where a phase begins to open them."""
+    phases = [p.keys for protocol in library.protocols.values() for p in protocol.phases]
+    attention = [p.weeks[0] for p in phases if "attention" in p.opens and p.weeks]
+    reactive = [p.weeks[0] for p in phases if p.id == "reactive" and p.weeks]
+    fast = [p.weeks[0] for p in phases if p.id == "power" and p.weeks]
+    schedule = library.planning.rules.schedule
+    first = schedule.dual_task_from if schedule else 1
+    return Gates(
+        attention=max(min(attention, default=1), first, limits.not_before.get("attention", 1)),
+        unexpected=min(reactive, default=1),
+        fast=min(fast, default=1),
+    )
+
+
 class Chooser:
     """Answers what one person may do in a given week. Nothing here depends on anything but its arguments."""
 
-    def __init__(self, profile: Profile, screening: Screening, library: Library, gates: Gates) -> None:
-        self.profile, self.limits, self.library, self.gates = profile, screening.limits, library, gates
+    def __init__(self, profile: Profile, screening: Screening, library: Library) -> None:
+        self.profile, self.limits, self.library = profile, screening.limits, library
+        self.gates = _gates(library, screening.limits)
         self.met = screening.precautions
         self.words = library.exercises.words
         self.scale = {name: {level: i for i, level in enumerate(scale)} for name, scale in self.words.variables.items()}
@@ -71,6 +88,14 @@ class Chooser:
                 made.append(Chosen(ladder, number, rung, exercise, demand, guard))
             self._rungs[ladder.id] = tuple(made)
         return self._rungs[ladder.id]
+
+    def ladders(self, focus: Focus, target: str) -> tuple[Ladder, ...]:
+        """The ladders of a focus that train a target; those of its protocol come first."""
+        own = self.library.protocols[focus.protocol].ladders
+        every = sorted(
+            self.library.ladders.values(), key=lambda each: own.index(each.id) if each.id in own else len(own)
+        )
+        return tuple(each for each in every if each.target == target and each.kind in focus.kinds)
 
     def start(self, ladder: Ladder) -> int | None:
         """The highest rung on which this person may begin, or None where the ladder is not for their EDSS."""
@@ -96,6 +121,15 @@ class Chooser:
         if start is None:
             return None
         return next((each for each in reversed(self.rungs(ladder)[:start]) if not self.why_not(each, week)), None)
+
+    def why_not_first(self, each: Chosen, week: int = 1) -> str:
+        """Why this person may not begin on a rung in this week; empty where nothing speaks against it."""
+        start = self.start(each.ladder)
+        if start is None:
+            return f"no start on this ladder for EDSS {self.profile.edss:g}"
+        if why := self.why_not(each, week):
+            return why
+        return f"comes later: this person begins on rung {start} at most" if each.number > start else ""
 
     def next(self, now: Chosen, week: int) -> Chosen:
         """One rung up where that is allowed by this week; else the same."""

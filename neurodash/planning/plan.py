@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -15,7 +13,9 @@ from neurodash.errors import DataError, Problem
 
 FORMAT = 1
 Status = Literal["ready", "refer", "stop"]
-ReasonKind = Literal["finding", "guideline", "precaution", "measure", "goal", "profile", "protocol", "expert judgement"]
+ReasonKind = Literal[
+    "finding", "guideline", "precaution", "measure", "goal", "profile", "protocol", "clinician", "expert judgement"
+]
 CheckResult = Literal["passes", "fails", "does not apply"]
 STRICT = ConfigDict(extra="forbid")
 
@@ -266,13 +266,7 @@ class Plan:
 
     def to_json(self) -> str:
         """The whole plan, with keys in the order of the shapes."""
-        return json.dumps(dataclasses.asdict(self), default=_plain, ensure_ascii=False, indent=1) + "\n"
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, dt.date):
-        return value.isoformat()
-    raise TypeError(f"{type(value).__name__} in a plan")
+        return SHAPE.dump_json(self, indent=1).decode() + "\n"
 
 
 SHAPE: TypeAdapter[Plan] = TypeAdapter(Plan)

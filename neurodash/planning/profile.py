@@ -88,6 +88,13 @@ class Energy(Row):
     worst: Window | None = None
 
 
+class Swap(Row):
+    """The rung on which a clinician lets a target begin instead of ours. Without a ladder the target is left out."""
+
+    ladder: Name | None = None
+    rung: Annotated[int, Field(ge=1, le=99)] = 1
+
+
 class ProfileKeys(Row):
     """A profile as it is written. Everything but the code and the condition may be missing."""
 
@@ -116,6 +123,7 @@ class ProfileKeys(Row):
     strength: Annotated[dict[Name, Grade], Field(max_length=MOST)] = Field(default_factory=dict)
     spasticity: Annotated[dict[Name, Grade], Field(max_length=MOST)] = Field(default_factory=dict)
     focus: Names = ()
+    swaps: Annotated[dict[Name, Swap], Field(max_length=MOST)] = Field(default_factory=dict)  # by target
 
 
 @dataclass(frozen=True, order=True)
@@ -211,6 +219,7 @@ class _Reader:
         if keys.condition not in self.library.conditions:
             self.unknown(("condition",), keys.condition, list(self.library.conditions))
         self._contradictions()
+        self._swaps()
         edss, edss_from = self.rules.not_known_edss, ""
         if keys.edss is not None:
             edss, edss_from = keys.edss, "edss"
@@ -245,6 +254,21 @@ class _Reader:
         for place, code in enumerate(keys.cleared):
             if _code(code) not in {_code(each) for each in keys.precautions}:
                 self.fault(("cleared", place), f"“{code}”", "a precaution that is named too")
+
+    def _swaps(self) -> None:
+        ladders = self.library.ladders
+        by_target: dict[str, list[str]] = {}
+        for focus in self.rules.focuses.values():
+            for ladder in ladders.values():
+                if ladder.kind in focus.kinds:
+                    by_target.setdefault(ladder.target, []).append(ladder.id)
+        for target, swap in self.keys.swaps.items():
+            if target not in by_target:
+                self.unknown(("swaps", target), target, sorted(by_target))
+            elif swap.ladder is not None and swap.ladder not in by_target[target]:
+                self.unknown(("swaps", target, "ladder"), swap.ladder, by_target[target])
+            elif swap.ladder is not None and swap.rung > len(ladders[swap.ladder].rungs):
+                self.fault(("swaps", target, "rung"), str(swap.rung), f"1 to {len(ladders[swap.ladder].rungs)}")
 
     def _equipment(self) -> frozenset[str] | None:
         if self.keys.equipment is None:

@@ -1,0 +1,47 @@
+"""What a clinician may choose instead, for each target: every rung of its ladders, and why not where not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from neurodash.library import Library
+from neurodash.planning.choice import Chooser
+from neurodash.planning.profile import Profile
+from neurodash.planning.screening import screen
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A rung on which a target could begin. `why_not` is empty where this person may."""
+
+    ladder: str
+    ladder_name: str
+    rung: int
+    exercise: str
+    name: str
+    says: str
+    why_not: str
+
+
+def options(profile: Profile, library: Library, target: str) -> tuple[Option, ...]:
+    """Every rung of every ladder of a target, in the order in which the planner looks at them. Power begins later than
+    week 1, so it is asked of the week in which fast work opens."""
+    chooser = Chooser(profile, screen(profile, library), library)
+    week = chooser.gates.fast if target == "power" else 1
+    found = []
+    for focus in library.planning.rules.focuses.values():
+        for ladder in chooser.ladders(focus, target):
+            for each in chooser.rungs(ladder):
+                why_not = chooser.why_not_first(each, week)
+                found.append(
+                    Option(
+                        ladder.id,
+                        ladder.name,
+                        each.number,
+                        each.exercise.id,
+                        each.exercise.name,
+                        each.rung.says,
+                        why_not,
+                    )
+                )
+    return tuple(found)
