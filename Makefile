@@ -29,6 +29,7 @@ bench: setup
 	$(BIN)/python bench/pool.py
 	$(BIN)/python bench/pictures.py
 	$(BIN)/python bench/plans.py
+	$(BIN)/python bench/handouts.py
 
 audit: setup
 	$(BIN)/pip-audit --require-hashes --disable-pip -r requirements.lock

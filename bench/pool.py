@@ -13,8 +13,6 @@ R and metafor come from Debian (r-base-core, r-cran-metafor), the others from re
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import shutil
 import statistics
@@ -28,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.engine import Engine, bench_python
 from neurodash.evidence.pooling import pool, pool_many
 from neurodash.evidence.sensitivity import leave_one_out
 
@@ -35,9 +34,6 @@ SETS, K, K_LEFT = 10_000, 20, 40
 CHECKED = 100  # sets of the batch whose numbers are compared as well
 ROUNDS, SEED = 15, 20
 METAFOR_AGREES, PYMARE_AGREES = 1e-6, 1e-5  # in tau2 and both limits; PyMARE's search stops at about 1e-8
-ROOT = Path(__file__).resolve().parent.parent
-VENV = ROOT / ".cache" / "bench-venv"
-LOCK = ROOT / "requirements-bench.lock"
 
 
 def main() -> None:
@@ -76,26 +72,6 @@ def write(folder: Path, one: Any, forty: Any, sets: Any) -> None:
 # The other engines
 
 
-class Engine:
-    """Another engine that keeps running: one word in, one line of JSON out."""
-
-    def __init__(self, words: list[str]) -> None:
-        self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def ask(self, word: str) -> Any:
-        assert self.process.stdin and self.process.stdout
-        print(word, file=self.process.stdin, flush=True)
-        answer = self.process.stdout.readline()
-        if not answer:
-            raise SystemExit(f"{self.process.args} stopped at “{word}”")
-        return json.loads(answer)
-
-    def stop(self) -> None:
-        assert self.process.stdin
-        self.process.stdin.close()
-        self.process.wait(10)
-
-
 def start_metafor(folder: Path) -> Engine | None:
     def here() -> bool:
         look = ["Rscript", "-e", "quit(status = !requireNamespace('metafor', quietly = TRUE))"]
@@ -115,17 +91,9 @@ def start_metafor(folder: Path) -> Engine | None:
 
 
 def start_python_engines(folder: Path) -> Engine | None:
-    python, done = VENV / "bin" / "python", VENV / ".complete"
-    lock = hashlib.sha256(LOCK.read_bytes()).hexdigest()
-    if not done.exists() or done.read_text() != lock:
-        print("Setting up .cache/bench-venv ...", flush=True)
-        install = ["-m", "pip", "install", "-q", "--disable-pip-version-check", "--retries", "1", "--timeout", "30"]
-        install += ["--find-links", str(ROOT / ".cache" / "wheels"), "--require-hashes", "-r", str(LOCK)]
-        for words in ([sys.executable, "-m", "venv", str(VENV)], [str(python), *install]):
-            if subprocess.run(words, check=False).returncode:
-                print("PyMARE and statsmodels could not be installed (is PyPI reachable?), so they are left out.")
-                return None
-        done.write_text(lock)
+    python = bench_python()
+    if python is None:
+        return None
     engine = Engine([str(python), str(Path(__file__).with_name("python_engines.py")), str(folder)])
     print(", ".join(f"{name} {version}" for name, version in engine.ask("versions").items()))
     return engine
@@ -244,6 +212,7 @@ BATCH = """
 import sys
 from pathlib import Path
 import numpy as np
+from bench.engine import Engine, bench_python
 from neurodash.evidence.pooling import pool, pool_many
 
 def kilobytes(name):

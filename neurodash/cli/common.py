@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from neurodash.errors import DataError
+from neurodash.errors import DataError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,6 +50,20 @@ def fail(error: DataError, code: int) -> NoReturn:
     found = len(error.problems)
     click.echo(f"{found} problem{'' if found == 1 else 's'}.", err=True)
     sys.exit(code)
+
+
+def write(path: Path, data: bytes, option: str) -> None:
+    """Write the whole file or nothing: first beside it, then in its place. Raises DataError naming the option."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("xb") as file:
+            file.write(data)
+        part.replace(path)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise DataError([Problem(f"{option} {path}", f"cannot be written ({why})", "a place we may write")]) from None
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def tell_what_fails(library: Library) -> None:

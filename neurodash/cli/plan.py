@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from neurodash.cli.common import BROKEN, UNUSABLE, content_option, day_of, fail, load
+from neurodash.cli.common import BROKEN, UNUSABLE, content_option, day_of, fail, load, write
 from neurodash.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from neurodash.documents.handout import Paper
     from neurodash.planning.plan import Plan
 
 MAX_PROFILE, MAX_PLAN = 2**18, 2**23  # bytes. Ours: a full plan of twelve weeks has half a megabyte
@@ -31,12 +32,24 @@ def plan() -> None:
 @click.option("--start", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE",
               help="The first week begins on the Monday on or after it (default: today, UTC).")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON, to keep, check or explain.")
+@click.option("--pdf", "sheet", type=click.Path(path_type=Path), metavar="FILE",
+              help="Write the sheet for the person as a PDF: pictures, green, amber and red amounts, a log.")  # fmt: skip
+@click.option("--week", type=click.IntRange(1), default=1, show_default=True,
+              help="The week the sheet begins with; weeks after it with the same sessions share it.")  # fmt: skip
+@click.option("--large-print", is_flag=True, help="The sheet in 18 instead of 14 point.")
+@click.option("--paper", type=click.Choice(["a4", "us-letter"]), default="a4", show_default=True, help="Of the sheet.")
+@click.option("--clinician", default="", metavar="NAME", help="Who signs the sheet; a line to write on without it.")
+@click.option("--phone", default="", metavar="NUMBER", help="Where the person calls; a line to write on without it.")
 @content_option
-def make(profile: Path, start: dt.datetime | None, as_json: bool, folders: Sequence[Path]) -> None:
+def make(
+    profile: Path, start: dt.datetime | None, as_json: bool, sheet: Path | None, week: int, large_print: bool, paper: Paper,
+    clinician: str, phone: str, folders: Sequence[Path],
+) -> None:  # fmt: skip
     """Make a plan from a profile and print it.
 
     `neurodash plan example` prints a profile to start from. Exits 2 if the profile cannot be used, and prints every
-    problem in it. A plan that stops or refers is a plan too: it says what to do now, and has no session.
+    problem in it. A plan that stops or refers is a plan too: it says what to do now, and has no session, so that no sheet
+    can be written of it (exits 1).
     """
     from neurodash.cli import plan_page
     from neurodash.planning.build import make as build
@@ -50,6 +63,18 @@ def make(profile: Path, start: dt.datetime | None, as_json: bool, folders: Seque
     except DataError as error:
         fail(error, UNUSABLE)
     click.echo(made.to_json() if as_json else plan_page.page(made), nl=not as_json)
+    if sheet is None:
+        return
+    from neurodash.documents.handout import pdf
+    from neurodash.planning.handout import Signed, handout
+
+    try:
+        told = handout(made, library, week, Signed(clinician, phone))
+        write(sheet, pdf(told, library, paper, large_print), "--pdf")
+    except DataError as error:
+        fail(error, BROKEN)
+    for warning in told.warnings:
+        click.echo(f"! {warning}", err=True)
 
 
 @plan.command()

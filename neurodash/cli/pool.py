@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from neurodash.cli.common import UNUSABLE
+from neurodash.cli.common import UNUSABLE, write
 from neurodash.errors import DataError, Problem
 
 if TYPE_CHECKING:
@@ -213,21 +212,7 @@ def _draw(figure: Path, parts: Parts) -> None:
         from neurodash.documents.figure import pdf
 
         data = pdf(svg, title, sentence(parts))
-    _write(figure, data)
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write the whole file or nothing: first beside it, then in its place."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("xb") as file:
-            file.write(data)
-        part.replace(path)
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise DataError([Problem(f"--forest {path}", f"cannot be written ({why})", "a place we may write")]) from None
-    finally:
-        part.unlink(missing_ok=True)
+    write(figure, data, "--forest")
 
 
 def _refuse(error: DataError) -> NoReturn:

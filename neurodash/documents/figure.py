@@ -51,12 +51,15 @@ def pdf(svg: str, title: str, description: str, on_paper: str = "a4") -> bytes:
             PAGE, sys_inputs={"data": data}, ignore_system_fonts=True, pdf_standards=["ua-1"], format="pdf"
         )
     except typst.TypstError as error:
-        raise DataError([_problem(str(error))]) from None
+        told = str(error).splitlines()[0] if str(error) else "a picture that cannot be read"
+        problem = letters_problem("pdf", str(error), "Write an .svg instead.")
+        raise DataError([problem or Problem("pdf", told, "a standalone SVG")]) from None
     return made
 
 
-def _problem(told: str) -> Problem:
+def letters_problem(where: str, told: str, mend: str) -> Problem | None:
+    """The letters without a font that Typst told of; None where it told of something else."""
     if letters := re.search(r"the text `\"(.+?)\"` could not be displayed", told, re.DOTALL):
         accepted = wording.joined(["Latin", "Greek", "Cyrillic letters"])
-        return Problem("pdf", f"“{letters[1]}”, for which there is no font", accepted, "Write an .svg instead.")
-    return Problem("pdf", told.splitlines()[0] if told else "a picture that cannot be read", "a standalone SVG")
+        return Problem(where, f"“{letters[1]}”, for which there is no font", accepted, mend)
+    return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 
 from neurodash.errors import Problem, did_you_mean
+from neurodash.library import reading_level
 from neurodash.library.briefs import INFOGRAPHIC
 from neurodash.library.exercise_checks import exercise_problems, ladder_problems
 from neurodash.library.planning import planning_problems
@@ -19,6 +20,8 @@ def cross_checks(library: Library, condition_folders: set[str]) -> Iterator[Prob
     yield from exercise_problems(library.exercises, library.ladders, known)
     yield from ladder_problems(library.ladders, library.ladder_places, library.exercises, library.rules, known)
     for name, rule in library.rules.items():
+        for way in ("up", "back"):
+            yield from reading_level.too_hard(f"exercises/rules.yaml: {name}: plain.{way}", getattr(rule.plain, way))
         for source in rule.source:
             if source not in library.guidelines:
                 accepted = "the id of a guideline"

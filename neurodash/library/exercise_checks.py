@@ -100,12 +100,7 @@ def _step_problems(exercise: Exercise, where: str) -> Iterator[Problem]:
     where = f"{where}: {exercise.id}"
     told = [(f"steps.{number}", step) for number, step in enumerate(exercise.steps, start=1)]
     for key, step in told:
-        found = reading_level.grade(step)
-        if found > reading_level.MAX_GRADE:
-            yield Problem(
-                f"{where}: {key}", f"reading grade {found:.1f}: “{step}”",
-                f"grade {reading_level.MAX_GRADE:g} or below: shorter sentences, shorter words",
-            )  # fmt: skip
+        yield from reading_level.too_hard(f"{where}: {key}", step)
         if (count := len(reading_level.words_of(step))) > reading_level.MAX_WORDS:
             yield Problem(f"{where}: {key}", f"{count} words: “{step}”", f"at most {reading_level.MAX_WORDS}")
     captions = [("says", frame.says) for frame in exercise.picture.frames]

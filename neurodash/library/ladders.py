@@ -66,6 +66,13 @@ class Ladder(Row):
     source: Id | None = None
 
 
+class Plain(Row):
+    """A rule as the person reads it on paper."""
+
+    up: Short
+    back: Short
+
+
 class Rule(Row):
     """What moves a person up a rung, keeps them on it, and brings them back. Without a `source`, expert judgement."""
 
@@ -74,6 +81,7 @@ class Rule(Row):
     hold: Short
     back: Short
     after_a_break: Short
+    plain: Plain
     kind: Literal["rungs", "load"] = "rungs"
     source: tuple[Id, ...] = ()
 

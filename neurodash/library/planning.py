@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from neurodash.errors import Problem, did_you_mean
+from neurodash.library import reading_level
 from neurodash.library.exercises import Codes, Guard, Kind, Short
 from neurodash.library.ladders import Edss
 from neurodash.library.rows import Code, Id, Row, Slug, Text, accepted
@@ -153,14 +154,39 @@ class Schedule(Row):
 
 
 class Lesson(Row):
-    """What a person is told with the plan, in plain words. `for_situations`: only for them; none: for everybody."""
+    """What a person is told with the plan, in plain words. `for_situations`: only for them; none: for everybody. Not
+    `on_paper`: the printed sheet says the same in its boxes."""
 
     id: Slug
     title: Text
     says: Annotated[tuple[Short, ...], Field(min_length=1)]
     for_situations: Codes = ()
+    on_paper: bool = True
     precautions: tuple[Id, ...] = ()
     source: tuple[Id, ...] = ()
+
+
+class Told(Row):
+    """A few plain sentences under a title, and the precautions they are from; without one, expert judgement."""
+
+    title: Text
+    says: Annotated[tuple[Short, ...], Field(min_length=1, max_length=5)]
+    precautions: tuple[Id, ...] = ()
+
+
+class SheetWords(Row):
+    """What the printed sheet says to everybody, in plain words: how today is, and what is normal."""
+
+    green: Told
+    amber: Told
+    red: Told
+    normal: Told
+    ease_off: Told
+    stop: Told
+
+    @property
+    def every(self) -> tuple[Told, ...]:
+        return self.green, self.amber, self.red, self.normal, self.ease_off, self.stop
 
 
 class PlanningRules(Row):
@@ -176,6 +202,8 @@ class PlanningRules(Row):
     plausible: dict[Id, tuple[float, float]] = Field(default_factory=dict)
     dual_tasks: tuple[Short, ...] = ()
     lessons: tuple[Lesson, ...] = ()
+    sheet: SheetWords | None = None
+    effort_words: dict[int, Short] = Field(default_factory=dict)  # RPE 6 to 20 up to which -> how hard that is
 
 
 @dataclass(frozen=True)
@@ -207,9 +235,14 @@ def planning_problems(shelf: PlanningShelf, known: Mapping[str, Collection[str]]
     yield from missing(f"{places}: movement_names", "movements", rules.movement_names.values())
     yield from missing(f"{places}: equipment_names", "equipment", rules.equipment_names.values())
     yield from missing(f"{places}: plausible", "instruments", rules.plausible)
+    every: tuple[Told | Lesson, ...] = (*rules.lessons, *(rules.sheet.every if rules.sheet else ()))
+    for told in every:
+        where = f"{places}: “{told.title}”"
+        yield from missing(where, "precautions", told.precautions)
+        for says in told.says:
+            yield from reading_level.too_hard(where, says)
     for lesson in rules.lessons:
         where = f"{places}: lessons.{lesson.id}"
-        yield from missing(where, "precautions", lesson.precautions)
         yield from missing(where, "guidelines", lesson.source)
         yield from missing(where, "situations", lesson.for_situations)
     for code, situation in shelf.situations.items():

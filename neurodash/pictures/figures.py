@@ -193,6 +193,32 @@ def svgs(frames: Sequence[Frame], mirrored: bool = False) -> Iterator[str]:
         yield frame_svg(frame, before, mirrored)
 
 
+# For paper: one ink for the body, paler far limbs and things, and nothing that needs a colour to be told apart.
+PAPER_MARGIN = 26.0  # above the highest head, for arrows and what hands hold
+_PAPER = (
+    "path,.prop{fill:none;stroke-linecap:round;stroke-linejoin:round}.ground{stroke:#999;stroke-width:2.5}"
+    ".leg{stroke-width:8.5}.arm{stroke-width:6.5}.trunk{stroke:#063f40;stroke-width:12.5;fill:#063f40}"
+    ".near path{stroke:#063f40}.far path{stroke:#7f9a9a}.head{fill:#063f40}.face{fill:#fff}.lid{stroke:#fff;stroke-width:2}"
+    ".near .halo{stroke:#fff}.leg.halo{stroke-width:11}.arm.halo{stroke-width:9.5}.prop{stroke:#8a6a60;stroke-width:4}"
+    ".solid{fill:#8a6a60}.wall{fill:#ddd}.mark{stroke:#802e1d;stroke-width:2.5}.held{stroke:#fff;stroke-width:1.5;fill:#802e1d}"
+    ".grip{stroke:#802e1d;stroke-width:3}.weight{stroke:#802e1d;stroke-width:5;stroke-linecap:butt}"
+    ".band{stroke:#802e1d;stroke-width:2.8}.knot{fill:#802e1d}.move{stroke:#802e1d;stroke-width:3}"
+    ".sight{stroke:#802e1d;stroke-width:2;stroke-dasharray:4 4.5}.tip{fill:#802e1d}.talk{fill:#fff;stroke:#802e1d;stroke-width:1.5}"
+    ".count{font-family:NeuroDash Paper;font-size:9px;font-weight:700;fill:#802e1d;text-anchor:middle}"
+    ".helper path{stroke:#777}.helper .far path{stroke:#aaa}.helper .halo{stroke:#fff}.helper .head,.helper .trunk{fill:#777}"
+)
+
+
+def on_paper(frames: Sequence[Frame], mirrored: bool = False) -> Iterator[str]:
+    """Every frame as a file of its own that can be printed: with its namespace, size and style."""
+    top = max(TOP, min(extent(frame)[1] for frame in frames) - PAPER_MARGIN)
+    height = TOP + HEIGHT - top
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" class="fig" viewBox="0 {top:.0f} {WIDTH:g} {height:.0f}"'
+    for before, frame in zip([None, *frames], frames, strict=False):
+        size = f' width="{WIDTH:g}" height="{height:.0f}"'
+        yield f"{head}{size}><style>{_PAPER}</style>{drawn(frame, before, mirrored)}</svg>"
+
+
 def plate(frames: Sequence[Frame], title: str, alt: str) -> str:
     """The frames of a picture side by side in one SVG, each with its words below."""
     step = WIDTH + 10

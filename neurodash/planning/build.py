@@ -576,6 +576,11 @@ class _Builder:
 
         words = {name: span(name) for name in ("difficulty", "rpe", "reserve")}
         words["difficulty"] = words["difficulty"] or "3 to 6"
+        most = part.amount("rpe", number, "high")
+        ceiling = min(most, self.limits.effort or most) if most is not None else 0
+        words["hard"] = next(
+            (told for up_to, told in sorted(self.rules.effort_words.items()) if ceiling <= up_to), "Hard"
+        )
         return part.rule.effort.format(**words)
 
     def _side(self, part: _Part, track: _Track) -> str:

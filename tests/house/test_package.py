@@ -52,7 +52,8 @@ def test_the_wheel_holds_content_templates_fonts_and_licences_and_no_tests(wheel
     for name in (
         "neurodash/content/ms/balance-training/brief.md", "neurodash/content/evidence/reviews.csv",
         "neurodash/content/LICENSE", "neurodash/web/templates/brief.html", "neurodash/web/static/tokens.css",
-        "neurodash/web/static/fonts/text.woff2", "neurodash/web/static/fonts/LICENSE",
+        "neurodash/web/static/fonts/text.woff2", "neurodash/web/static/fonts/LICENSE", "neurodash/documents/handout.typ",
+        "neurodash/documents/fonts/regular.ttf", "neurodash/documents/fonts/LICENSE",
     ):  # fmt: skip
         assert name in names, name
     assert any(name.endswith("licenses/LICENSE") for name in names)

@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-import io
-from typing import Any
-
-import pypdf
 import pytest
 
 from neurodash.documents.figure import PAPERS, pdf
 from neurodash.errors import DataError
 from neurodash.evidence import pool
 from neurodash.pictures import plots
+from tests.pdf import opened, tags
 
 SVG = plots.forest_of(pool([0.1, 0.5, 0.3], [0.04, 0.05, 0.02], labels=["Müller", "Ґалаґан", "Ωmega"]), "Three trials")
-
-
-def opened(data: bytes) -> pypdf.PdfReader:
-    return pypdf.PdfReader(io.BytesIO(data))
-
-
-def tags(node: Any) -> list[tuple[str, str | None]]:
-    """(kind, text alternative) of every tag in the order of reading."""
-    node = node.get_object() if hasattr(node, "get_object") else node
-    if isinstance(node, list):
-        return [tag for child in node for tag in tags(child)]
-    if not isinstance(node, dict):
-        return []
-    own = [(str(node["/S"]), node.get("/Alt"))] if "/S" in node else []
-    return own + (tags(node["/K"]) if "/K" in node else [])
 
 
 def test_the_page_is_one_and_has_title_language_tags_and_a_text_alternative() -> None:
