@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -125,7 +125,9 @@ VOICES: Mapping[str, tuple[str, str]] = {
     "silent": ("No answer", "–"),
     "not counted": ("Not counted", "·"),
 }
-_WORDS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_WORDS = (
+    "none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+)  # fmt: skip
 
 
 def number_word(n: int) -> str:
@@ -217,3 +219,32 @@ def short_citation(citation: str, year: int | None) -> str:
     title = re.split(r"[.:(]", re.sub(r"^PMC\d+:\s*", "", citation))[0].strip()
     words = title.removesuffix(when).split()
     return f"{' '.join(words[:6])}{'…' if len(words) > 6 else ''}{when}"
+
+
+def weeks(numbers: Iterable[int]) -> str:
+    """`before the start, in weeks 4, 8 and 12`."""
+    found = list(numbers)
+    later = [str(number) for number in found if number]
+    told = f"in {'week' if len(later) == 1 else 'weeks'} {joined(later)}" if later else ""
+    return ", ".join(part for part in ("before the start" if 0 in found else "", told) if part)
+
+
+UNITS = {
+    "reps": ("time", "times"), "seconds": ("second", "seconds"), "steps": ("step", "steps"), "minutes": ("minute", "minutes"),
+    "metres": ("metre", "metres"), "breaths": ("breath", "breaths"),
+}  # fmt: skip
+
+
+def span(low: float, high: float) -> str:
+    """`8 to 12`, or `8` where both are alike."""
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
+
+
+def dose(sets: int, bouts: int, low: float, high: float, unit: str, hold: float, rest: int) -> str:
+    """`2 × 8 to 12 times, held 3 s, 30 s rest`."""
+    one, many = UNITS[unit]
+    amount = f"{span(low, high)} {one if low == high == 1 else many}"
+    turns = f"{bouts} bouts of " if bouts > 1 else ""
+    held = f", held {hold:g} s" if hold else ""
+    pause = f", {rest} s rest" if sets * bouts > 1 else ""
+    return f"{sets} × {turns}{amount}{held}{pause}"

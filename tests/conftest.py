@@ -160,7 +160,9 @@ def visit(browser: Browser, server: Server) -> Iterator[Callable[..., Page]]:
         page.on(
             "console",
             lambda message: (
-                wrong.append(message.text) if message.type == "error" and "404" not in message.text else None
+                wrong.append(message.text)
+                if message.type == "error" and not any(code in message.text for code in ("404", "400 (Bad Request)"))
+                else None
             ),
         )
         page.on("pageerror", lambda error: wrong.append(str(error)))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from neurodash.library import Library
 
 BROKEN, UNUSABLE = 1, 2  # exit codes: the content says no; the input cannot be used
+SHOWN = 100  # problems printed. Ours: nobody reads more at a time
 
 content_option = click.option(
     "--content", "folders", multiple=True, type=click.Path(path_type=Path), metavar="DIR",
@@ -44,11 +45,16 @@ def load(folders: Sequence[Path]) -> Library:
 
 
 def fail(error: DataError, code: int) -> NoReturn:
-    """Print every problem and leave with the exit code."""
-    for problem in error.problems:
-        click.echo(str(problem), err=True)
+    """Print the problems, up to a hundred, and leave with the exit code."""
+    from neurodash.library.reading import MOST_PROBLEMS
+
     found = len(error.problems)
-    click.echo(f"{found} problem{'' if found == 1 else 's'}.", err=True)
+    for problem in error.problems[:SHOWN]:
+        click.echo(str(problem), err=True)
+    if found > SHOWN:
+        click.echo(f"… and {found - SHOWN:,} more.", err=True)
+    least = "At least " if found == MOST_PROBLEMS else ""  # of one file no more are looked for
+    click.echo(f"{least}{found:,} problem{'' if found == 1 else 's'}.", err=True)
     sys.exit(code)
 
 

@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from neurodash.documents.handout import Paper
-    from neurodash.planning.plan import Plan
 
-MAX_PROFILE, MAX_PLAN = 2**18, 2**23  # bytes. Ours: a full plan of twelve weeks has half a megabyte
+MAX_PLAN = 2**23  # bytes. Ours: a full plan of twelve weeks has half a megabyte
+LAST_START = dt.date.max - dt.timedelta(
+    weeks=53
+)  # a Monday after it, and 52 weeks from there, are still in the calendar
 
 
 @click.group()
@@ -53,12 +55,14 @@ def make(
     """
     from neurodash.cli import plan_page
     from neurodash.planning.build import make as build
-    from neurodash.planning.profile import read_profile
+    from neurodash.planning.profile import MAX_BYTES, read_profile
 
+    if start and start.date() > LAST_START:
+        raise click.BadParameter(f"the last day on which a plan may start is {LAST_START}", param_hint="--start")
     try:
         library = load(folders)
         made = build(
-            read_profile(_text(profile, MAX_PROFILE), str(profile), library, day_of(None)), library, day_of(start)
+            read_profile(_text(profile, MAX_BYTES), str(profile), library, day_of(None)), library, day_of(start)
         )
     except DataError as error:
         fail(error, UNUSABLE)
@@ -87,15 +91,19 @@ def check(file: Path, as_json: bool, folders: Sequence[Path]) -> None:
     Exits 1 if a check fails, 2 if the file is no plan.
     """
     import dataclasses
+    from itertools import islice
 
     from neurodash.cli import plan_page
+    from neurodash.library.reading import MOST_PROBLEMS, LocatedJson, in_order
     from neurodash.planning.audit import audited, strangers
+    from neurodash.planning.plan import read_plan
 
     try:
+        text = _text(file, MAX_PLAN)
+        found = read_plan(text, str(file))
         library = load(folders)
-        found = _read(file)
-        if problems := list(strangers(found, library, str(file))):
-            raise DataError(problems)
+        if problems := list(islice(strangers(found, library, str(file), LocatedJson(text)), MOST_PROBLEMS)):
+            raise DataError(in_order(problems, str(file)))
     except DataError as error:
         fail(error, UNUSABLE)
     held = audited(found, library)
@@ -115,9 +123,10 @@ def check(file: Path, as_json: bool, folders: Sequence[Path]) -> None:
 def explain(file: Path) -> None:
     """Say why each thing in a plan is as it is, and why others are not in it."""
     from neurodash.cli import plan_page
+    from neurodash.planning.plan import read_plan
 
     try:
-        found = _read(file)
+        found = read_plan(_text(file, MAX_PLAN), str(file))
     except DataError as error:
         fail(error, UNUSABLE)
     click.echo(plan_page.explained(found))
@@ -147,9 +156,3 @@ def _text(path: Path, most: int) -> str:
     from neurodash.library.reading import decode, read_bytes
 
     return decode(read_bytes(path, str(path), most), str(path))
-
-
-def _read(path: Path) -> Plan:
-    from neurodash.planning.plan import read_plan
-
-    return read_plan(_text(path, MAX_PLAN), str(path))

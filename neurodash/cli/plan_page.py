@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
+from itertools import islice
 
 from neurodash import wording
-from neurodash.planning.plan import Dose, Item, Plan, PlanWeek, Reason
+from neurodash.planning.plan import Item, Plan, PlanWeek, Reason
 
 WIDTH = 100
+EXPLAINED, REASONS, LONG = 300, 12, 500  # exercises, reasons of each, and characters of one: three times what ours have
+GUARDS = {"alone": "Alone.", "near": "A person within reach.", "hands-on": "A trained person guards, hands on."}
 MARKS = {"passes": "✓", "fails": "✕", "does not apply": "–"}
 STATUS = {"ready": "Ready", "refer": "Refer first: no training is planned", "stop": "Stop: no training"}
 
@@ -21,7 +24,7 @@ def page(plan: Plan) -> str:
             _targets(plan),
             *(_week(week, plan.weeks[at - 1] if at else None) for at, week in enumerate(plan.weeks)),
         ]
-        blocks += [_section("Test again", [_retest(plan)]), _lessons(plan), checked(plan)]
+        blocks += [_moves(plan), _section("Test again", [_retest(plan)]), _lessons(plan), checked(plan)]
     blocks += _lists(plan)
     return "\n\n".join(block for block in blocks if block)
 
@@ -57,9 +60,10 @@ def explained(plan: Plan) -> str:
         for item in session.items:
             chosen.setdefault(f"{item.exercise} {item.ladder} {item.rung}", item)
     exercises = []
-    for item in chosen.values():
+    for item in islice(chosen.values(), EXPLAINED):
         exercises.append(_line(f"{item.name}, rung {item.rung} of “{item.ladder}”{_and(item.says)}"))
         exercises += _because(item.because, reasons)
+    exercises += _more(len(chosen) - EXPLAINED)
     sessions = [line for session in plan.sessions[:1] for line in _because(session.because, reasons)]
     return "\n\n".join(
         block
@@ -102,32 +106,35 @@ def _week(week: PlanWeek, before: PlanWeek | None) -> str:
     title = f"Week {week.number}, from {wording.date(week.begins)}{' (lighter)' if week.lighter else ''}: {minutes}"
     known = {(i.exercise, i.rung) for s in before.sessions for i in s.items} if before else set()
     lines = []
+    shown = set(known)
     for session in week.sessions:
         when = f"{session.day.capitalize()} {session.start}".strip()
         lines.append(_line(f"{when}, {session.minutes} min: {wording.joined(list(session.focus))}"))
+        if before is None and session is week.sessions[0]:
+            lines += [_line(told, "    Before: ") for told in session.say]
         for item in session.items:
             new = "" if (item.exercise, item.rung) in known else "new: " if before else ""
-            lines.append(_line(f"{new}{item.name}{_and(item.says)}; {told(item.dose)}{_tail(item)}", "    "))
+            lines.append(_line(f"{new}{item.name}{_and(item.says)}; {item.dose.told}{_tail(item)}", "    "))
+            if (item.exercise, item.rung) not in shown:
+                shown.add((item.exercise, item.rung))
+                lines += [_line(told, "        ") for told in _around(item)]
     return _section(title, lines)
 
 
-def told(dose: Dose) -> str:
-    """`2 × 8 to 12 times, 30 s rest`."""
-    one, many = {
-        "reps": ("time", "times"), "seconds": ("second", "seconds"), "steps": ("step", "steps"),
-        "minutes": ("minute", "minutes"), "metres": ("metre", "metres"), "breaths": ("breath", "breaths"),
-    }[dose.unit]  # fmt: skip
-    amount = f"{dose.low:g}" if dose.low == dose.high else f"{dose.low:g} to {dose.high:g}"
-    word = one if dose.low == dose.high == 1 else many
-    bouts = f"{dose.bouts} bouts of " if dose.bouts > 1 else ""
-    hold = f", held {dose.hold:g} s" if dose.hold else ""
-    rest = f", {dose.rest} s rest" if dose.sets * dose.bouts > 1 else ""
-    return f"{dose.sets} × {bouts}{amount} {word}{hold}{rest}"
+def _around(item: Item) -> list[str]:
+    """What a person needs to know the first time: how hard, who is near, what to take care of, and a bad day."""
+    amber = ""
+    if item.amber is not None:
+        other = f"{item.amber.name}, " if item.amber.exercise != item.exercise else ""
+        amber = f"Bad day: {other}{item.amber.dose.told}."
+    told = [item.effort, GUARDS[item.guard or "alone"], *item.support, amber]
+    return [" ".join(part for part in told if part)]
 
 
 def _tail(item: Item) -> str:
     parts = [
         item.side if item.side != "both" else "",
+        "one set more on that side" if item.dose.extra else "",
         item.load if item.load != "own weight" else "",
         item.dual_task,
         item.activity,
@@ -137,10 +144,20 @@ def _tail(item: Item) -> str:
 
 def _retest(plan: Plan) -> str:
     return "\n".join(
-        _line(f"{each.name}, weeks {wording.joined([str(w) for w in each.weeks])}. Beyond error: {each.beyond_error}. "
+        _line(f"{each.name}, {wording.weeks(each.weeks)}. Beyond error: {each.beyond_error}. "
               f"Matters: {each.matters}.", "- ")
         for each in plan.retests
     )  # fmt: skip
+
+
+def _moves(plan: Plan) -> str:
+    lines = []
+    for name, moves in plan.rules.items():
+        told = f"{name}. Up: {moves.up} Stay: {moves.stay} Back: {moves.back} After a break: {moves.after_a_break}"
+        lines.append(_line(told, "- "))
+    return _section(
+        "Up, stay, back: the later weeks are a forecast, and only a rule that is met moves an exercise", lines
+    )
 
 
 def _lessons(plan: Plan) -> str:
@@ -155,10 +172,18 @@ def _lists(plan: Plan) -> list[str]:
     ]
 
 
-def _because(names: Iterable[str], reasons: object) -> list[str]:
-    known: dict[str, Reason] = dict(reasons)  # type: ignore[call-overload]
-    found = (known[name] for name in names if name in known)
-    return [_line(f"{each.kind}{f' {each.ref}' if each.ref else ''}: {each.says}", "    ") for each in found]
+def _because(names: Sequence[str], reasons: Mapping[str, Reason]) -> list[str]:
+    found = [reasons[name] for name in names if name in reasons]
+    told = (f"{each.kind}{f' {each.ref}' if each.ref else ''}: {each.says}" for each in found[:REASONS])
+    return [*(_line(_cut(each), "    ") for each in told), *_more(len(found) - REASONS)]
+
+
+def _more(left: int) -> list[str]:
+    return [f"    … and {left:,} more"] if left > 0 else []
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONG else text[: LONG - 1] + "…"
 
 
 def _and(text: str) -> str:

@@ -85,7 +85,8 @@ def _known(library: Library) -> Mapping[str, Collection[str]]:
         "levels": [f"{name}={level}" for name, scale in words.variables.items() for level in scale],
         "instruments": {row.instrument_id for row in library.instruments.values()} | {"MRC"},
         "movements": library.planning.rules.movements, "precautions": library.precautions,
-        "guidelines": library.guidelines, "situations": library.planning.situations,
+        "guidelines": library.guidelines, "situations": library.planning.situations, "ladders": library.ladders,
+        "focuses": library.planning.rules.focuses,
     }  # fmt: skip
 
 

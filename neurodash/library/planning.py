@@ -31,6 +31,7 @@ class Trigger(Row):
 
     `low` to `high`: of the newest value of `instrument` (and `part`). `falls_6_months`, `falls_3_months`, `edss`, `age`:
     at least. `younger_than`: of the age. `relapse_months`: at most. `spasticity`: MAS, at least. `aid`: walks with an aid.
+    `unknown`: what the profile does not say, which is then taken for the worse.
     """
 
     instrument: Id | None = None
@@ -45,6 +46,7 @@ class Trigger(Row):
     relapse_months: float | None = None
     spasticity: float | None = None
     aid: bool | None = None
+    unknown: tuple[Literal["falls_6_months", "falls_3_months"], ...] = ()
 
     @model_validator(mode="after")
     def _says_something(self) -> Trigger:
@@ -58,17 +60,19 @@ class Trigger(Row):
 class Changes(Row):
     """What a situation changes in a plan. Every key makes it more cautious.
 
-    `seated`: only lying and sitting. `lowest`: the lowest dose, and no growth. `rungs`: start so many lower.
-    `levels`: levels of demand left out. `guard`: at least this for work on the feet. `not_before`: the first week in which
-    a variable may be raised. `rest`: seconds added between sets. `effort`: Borg 6 to 20, at most. `window`: book here.
-    `minutes`: a session, at most. `apart`: strength and endurance on separate days. `say`: told with every session.
+    `seated`: only lying and sitting. `lowest`: the lowest dose and no growth for so many weeks. `rungs`: start so many
+    lower. `levels`: levels of demand left out. `guard`: at least this for work on the feet; `lying`: for work lying down.
+    `not_before`: the first week in which a variable may be raised. `rest`: seconds added between sets. `effort`: Borg 6 to
+    20, at most. `window`: book here. `minutes`: a session, at most. `apart`: strength and endurance on separate days.
+    `say`: told with every session, `on_feet`: with those that have work on the feet.
     """
 
     seated: bool = False
-    lowest: bool = False
+    lowest: Annotated[int, Field(ge=0, le=52)] = 0
     rungs: Annotated[int, Field(ge=0, le=3)] = 0
     levels: dict[Code, Codes] = Field(default_factory=dict)
     guard: Guard | None = None
+    lying: Guard | None = None
     not_before: dict[Code, Week] = Field(default_factory=dict)
     rest: Annotated[int, Field(ge=0, le=300)] = 0
     effort: Annotated[int, Field(ge=6, le=20)] | None = None
@@ -76,6 +80,22 @@ class Changes(Row):
     minutes: Annotated[int, Field(ge=5, le=120)] | None = None
     apart: bool = False
     say: Annotated[tuple[Short, ...], BeforeValidator(_several)] = ()
+    on_feet: Annotated[tuple[Short, ...], BeforeValidator(_several)] = ()
+
+
+class FromEdss(Row):
+    """What holds from an EDSS on, whatever else is known."""
+
+    edss: Edss
+    changes: Changes
+
+
+class SeatedWhen(Row):
+    """What keeps a person on a seat whatever their EDSS: an aid, MRC below so much on both sides, MAS from so much."""
+
+    aids: tuple[Text, ...] = ()
+    weaker_than: dict[Code, float] = Field(default_factory=dict)
+    spasticity: float | None = None
 
 
 class Situation(Row):
@@ -104,12 +124,15 @@ class Clue(Row):
 
 
 class Target(Row):
-    """What a plan may train: the clues to it, the strength tests of it, and where it stands while nothing is known."""
+    """What a plan may train: the clues to it, the strength tests of it, and where it stands while nothing is known;
+    `seated`: where it stands then for somebody who trains on a seat. `covered_by`: a focus that trains it better."""
 
     target: Code
     clues: tuple[Clue, ...] = ()
     strength: Codes = ()  # movements tested by MRC
     unmeasured: Annotated[int, Field(ge=1, le=99)]
+    seated: Annotated[int, Field(ge=1, le=99)] | None = None
+    covered_by: Code | None = None
 
 
 class Movement(Row):
@@ -117,6 +140,7 @@ class Movement(Row):
 
     label: Text
     target: Code
+    ladder: Slug | None = None  # where this very movement is trained, among the ladders of its target
 
 
 class Focus(Row):
@@ -203,6 +227,12 @@ class PlanningRules(Row):
     dual_tasks: tuple[Short, ...] = ()
     lessons: tuple[Lesson, ...] = ()
     sheet: SheetWords | None = None
+    on_feet_tests: tuple[Id, ...] = ()  # that nobody does on a seat
+    clinic_tests: tuple[Id, ...] = ()  # that need what only a clinic has
+    from_edss: tuple[FromEdss, ...] = ()
+    seated_when: SeatedWhen = SeatedWhen()
+    spastic_muscles: dict[Code, Codes] = Field(default_factory=dict)  # muscle of the MAS -> targets that load it
+    not_loaded_from: float = 3  # MAS from which those targets are left to a session in person
     effort_words: dict[int, Short] = Field(default_factory=dict)  # RPE 6 to 20 up to which -> how hard that is
 
 
@@ -231,10 +261,17 @@ def planning_problems(shelf: PlanningShelf, known: Mapping[str, Collection[str]]
             at = f"{where}.targets.{each.target}"
             yield from missing(f"{at}.clues", "instruments", [clue.instrument for clue in each.clues])
             yield from missing(f"{at}.strength", "movements", each.strength)
+            yield from missing(f"{at}.covered_by", "focuses", [each.covered_by] if each.covered_by else [])
     yield from missing(f"{places}: movements", "targets", [each.target for each in rules.movements.values()])
+    own_ladders = [each.ladder for each in rules.movements.values() if each.ladder]
+    yield from missing(f"{places}: movements", "ladders", own_ladders)
+    yield from missing(f"{places}: seated_when.weaker_than", "movements", rules.seated_when.weaker_than)
+    loaded = [target for targets in rules.spastic_muscles.values() for target in targets]
+    yield from missing(f"{places}: spastic_muscles", "targets", loaded)
     yield from missing(f"{places}: movement_names", "movements", rules.movement_names.values())
     yield from missing(f"{places}: equipment_names", "equipment", rules.equipment_names.values())
-    yield from missing(f"{places}: plausible", "instruments", rules.plausible)
+    for name in ("plausible", "on_feet_tests", "clinic_tests"):
+        yield from missing(f"{places}: {name}", "instruments", getattr(rules, name))
     every: tuple[Told | Lesson, ...] = (*rules.lessons, *(rules.sheet.every if rules.sheet else ()))
     for told in every:
         where = f"{places}: “{told.title}”"
@@ -245,11 +282,15 @@ def planning_problems(shelf: PlanningShelf, known: Mapping[str, Collection[str]]
         where = f"{places}: lessons.{lesson.id}"
         yield from missing(where, "guidelines", lesson.source)
         yield from missing(where, "situations", lesson.for_situations)
+    every_change = {f"{places}: from_edss.{each.edss:g}": each.changes for each in rules.from_edss}
     for code, situation in shelf.situations.items():
         where = f"planning/situations.yaml: {code}"
         yield from missing(f"{where}.precaution", "precautions", [situation.precaution])
         yield from missing(f"{where}.when", "instruments", [t.instrument for t in situation.when if t.instrument])
-        changes = situation.changes
+        every_change[where] = situation.changes
+    for where, changes in every_change.items():
         named = [f"{variable}={level}" for variable, levels in changes.levels.items() for level in levels]
         yield from missing(f"{where}.changes.levels", "levels", named)
         yield from missing(f"{where}.changes.not_before", "variables", changes.not_before)
+        for says in (*changes.say, *changes.on_feet):
+            yield from reading_level.too_hard(f"{where}.changes", says)

@@ -189,3 +189,32 @@ def _scale(y: float, at: float, low: float | None, high: float | None, unit: str
         f'<text class="tick" x="{right}" y="{y + 30}" text-anchor="end">{escape(label)}</text>'
         f'<text class="tick" x="{right}" y="{y - 8}" text-anchor="end">faster, {escape(unit)} →</text>'
     )
+
+
+DOSE_WIDTH, DOSE_HEIGHT = 320, 62
+
+
+def dose_strip(tested: Sequence[float], first: float, most: float) -> str:
+    """The weekly minutes of a plan below those that trials tested: a band from least to most with a tick at the middle,
+    and the plan from its first to its fullest week. Empty where no dose is known."""
+    if not tested:
+        return ""
+    low, middle, high = tested
+    end = max(high, most) * 1.05
+
+    def x(minutes: float) -> float:
+        return 4 + (DOSE_WIDTH - 8) * minutes / end
+
+    def place(start: float, stop: float) -> str:
+        """Words begin at their band, or end at it where there is no room to its right."""
+        return f' x="{x(start):.1f}"' if start < end / 2 else f' x="{x(stop):.1f}" text-anchor="end"'
+
+    title = f"Trials tested {low:g} to {high:g} minutes a week, half of them {middle:g} or less; this plan has {first:g} to {most:g}."
+    return (
+        f'<svg class="strip dose-strip" viewBox="0 0 {DOSE_WIDTH} {DOSE_HEIGHT}" role="img" aria-label="{escape(title)}"><title>{escape(title)}</title>'
+        f'<rect class="tested" x="{x(low):.1f}" y="18" width="{max(2.0, x(high) - x(low)):.1f}" height="10" rx="5"/>'
+        f'<path class="middle" d="M{x(middle):.1f} 14V32"/>'
+        f'<rect class="planned" x="{x(first):.1f}" y="38" width="{max(4.0, x(most) - x(first)):.1f}" height="10" rx="5"/>'
+        f'<text{place(low, high)} y="12">{wording.span(low, high)} min tested</text>'
+        f'<text{place(first, most)} y="61">{wording.span(first, most)} min planned</text></svg>'
+    )

@@ -5,15 +5,22 @@ Works on any plan, made here or written by hand: it reads only what stands in th
 
 from __future__ import annotations
 
+import datetime as dt
+import json
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import cache
+from typing import get_args
 
 from neurodash import wording
-from neurodash.errors import Problem, did_you_mean
+from neurodash.errors import DataError, Problem, did_you_mean
 from neurodash.library import Library
 from neurodash.library.ladders import levels
-from neurodash.planning.plan import CertItem, Check, CheckResult, Coverage, Item, Plan
+from neurodash.library.reading import Loc, LocatedJson
+from neurodash.planning.plan import CertItem, Check, CheckResult, Coverage, Item, Plan, Session
+from neurodash.planning.profile import DAYS, MAX_BYTES, Setting, read_profile
+from neurodash.planning.screening import screen
 
 STATIC = frozenset({"still", "shift"})  # movements that keep both feet, or the seat, where they are
 TEACHING, BAD_DAYS = "two-kinds-of-tired", "bad-day"
@@ -36,6 +43,7 @@ def checks(plan: Plan, library: Library) -> Iterator[Check]:
     items = [
         (week.number, session.date, item) for week in plan.weeks for session in week.sessions for item in session.items
     ]
+    yield Check("precautions", "Precautions were looked at first", *_precautions(plan, library))
     for id_, name, of in (
         ("not-only-static", "Balance is more than standing still", _dynamic),
         ("progression", "Every exercise has a rule for going up and for going back", _progression),
@@ -54,6 +62,26 @@ def checks(plan: Plan, library: Library) -> Iterator[Check]:
 
 Items = Sequence[tuple[int, object, Item]]
 Found = tuple[CheckResult, str]
+
+
+def _precautions(plan: Plan, library: Library) -> Found:
+    """The profile in the plan is screened again: a plan that was changed by hand may not have lost a precaution."""
+    if not {"code", "condition"} <= plan.profile.keys():
+        return "does not apply", "the plan does not say for whom it is"
+    text = json.dumps(plan.profile, ensure_ascii=False)
+    if len(text) > MAX_BYTES:
+        return "fails", "the profile in the plan is too long to be one"
+    try:  # a measure may be newer than the first week of its plan
+        screening = screen(read_profile(text, "profile", library, dt.date.max), library)
+    except DataError as error:
+        first = error.problems[0]
+        told = str(replace(first, where=first.where.rpartition(": ")[2]))
+        return "fails", f"the profile in the plan cannot be used: {told}"[:500]
+    if screening.status != "ready" and plan.sessions:
+        return "fails", f"the profile says {screening.status}, and there are sessions"
+    if missing := sorted(screening.precautions - {each.precaution for each in plan.screening}):
+        return "fails", f"{wording.joined(missing)} {'is' if len(missing) == 1 else 'are'} met and not in the plan"
+    return "passes", wording.joined(sorted(screening.precautions)) or "none met"
 
 
 def _why_not(plan: Plan, what: str) -> str:
@@ -198,22 +226,23 @@ def cert(plan: Plan) -> Iterator[CertItem]:
     sessions = plan.sessions
     items = [item for session in sessions for item in session.items]
     made = bool(items)
-    guards = sorted({item.guard for item in items})
+    guards: list[str] = sorted({item.guard for item in items})
+    setting = next((each for each in get_args(Setting) if each == keys.get("setting")), "unknown")
     goals = [reason for reason in plan.reasons.values() if reason.kind == "goal"]
     personal: list[str] = sorted({str(r.kind) for r in plan.reasons.values() if r.kind in PERSONAL | {"precaution"}})
     for number, name, filled, place in (
         ("1", "Equipment", made, "each exercise names what it needs"),
         ("2", "Who teaches it, and their training", False, "open: name the clinician"),
-        ("3", "Alone or in a group", keys.get("setting", "unknown") != "unknown", str(keys.get("setting", ""))),
+        ("3", "Alone or in a group", setting != "unknown", setting),
         ("4", "Supervised or not", made, wording.joined(guards) if guards else ""),
         ("5", "How adherence is measured", False, "open: a log, or the days on the phone"),
         ("6", "What keeps a person going", bool(goals), goals[0].says if goals else "open: a goal in the person's words"),
         ("7", "Rule for progression, and how", bool(plan.rules), wording.joined(sorted(plan.rules))),
         ("8", "Each exercise in detail", made, "steps and picture of each in the library"),
-        ("9", "Home part", str(keys.get("setting", "")).startswith("home"), str(keys.get("setting", ""))),
+        ("9", "Home part", setting.startswith("home"), setting),
         ("10", "What else belongs to it", bool(plan.education), wording.joined([each.title for each in plan.education])),
         ("11", "Unwanted events", any(each.id == "new-symptom" for each in plan.education), "when to stop and whom to call"),
-        ("12", "Setting", keys.get("setting", "unknown") != "unknown", str(keys.get("setting", ""))),
+        ("12", "Setting", setting != "unknown", setting),
         ("13", "Dose", made, "sets, amount, rest, days and weeks of each session"),
         ("14", "Generic or tailored, and how", bool(personal), wording.joined(personal)),
         ("15", "Rule for the starting level", made, "the first rung by EDSS and score on each ladder"),
@@ -225,26 +254,76 @@ def cert(plan: Plan) -> Iterator[CertItem]:
 # A plan from outside
 
 
-def strangers(plan: Plan, library: Library, where: str) -> Iterator[Problem]:
-    """Ids in a plan that the library does not have: what cannot be looked up cannot be checked."""
-    exercises, ladders = library.exercises.exercises, library.ladders
-    for name in plan.focus:
-        if name not in library.planning.rules.focuses:
-            known = library.planning.rules.focuses
-            yield Problem(f"{where}: focus", f"“{name}”", ", ".join(known), did_you_mean(name, known))
-    for week in plan.weeks:
-        for day, session in enumerate(week.sessions, start=1):
-            for place, item in enumerate(session.items, start=1):
-                at = f"{where}: week {week.number}, session {day}, exercise {place}"
-                if item.exercise not in exercises:
-                    mend = did_you_mean(item.exercise, exercises)
-                    yield Problem(at, f"“{item.exercise}”", "the id of an exercise", mend)
-                elif item.ladder not in ladders:
-                    yield Problem(at, f"“{item.ladder}”", "the id of a ladder", did_you_mean(item.ladder, ladders))
-                elif not 1 <= item.rung <= len(ladders[item.ladder].rungs):
-                    yield Problem(at, f"rung {item.rung}", f"1 to {len(ladders[item.ladder].rungs)} of {item.ladder}")
-                elif ladders[item.ladder].rungs[item.rung - 1].exercise != item.exercise:
-                    there = ladders[item.ladder].rungs[item.rung - 1].exercise
-                    yield Problem(
-                        at, f"“{item.exercise}” on rung {item.rung} of {item.ladder}", f"“{there}”, which stands there"
-                    )
+def strangers(plan: Plan, library: Library, where: str, located: LocatedJson | None = None) -> Iterator[Problem]:
+    """What in a plan the library does not have, and what in it cannot be: neither can be checked. `located` knows its lines."""
+
+    def problem(loc: Loc, name: str, found: str, accepted: str, mend: str = "") -> Problem:
+        at = f"{where}:{located.line(loc)}" if located else where
+        return Problem(f"{at}: {name}", found, accepted, mend)
+
+    known = library.planning.rules.focuses
+    for place, code in enumerate(plan.focus):
+        if code not in known:
+            yield problem(("focus", place), "focus", f"“{code}”", ", ".join(known), did_you_mean(code, known))
+    has_sessions = any(week.sessions for week in plan.weeks)
+    if plan.status != "ready" and has_sessions:
+        yield problem(("status",), "status", f"{plan.status}, and there are sessions", "ready, or no session")
+    for place, met in enumerate(plan.screening):
+        if plan.status == "ready" and (met.severity == "stop" or (met.severity == "refer" and not met.cleared)):
+            found = f"{met.precaution} of severity {met.severity}, and the plan is ready"
+            yield problem(("screening", place), "screening", found, "no such row, or the status that it asks for")
+    odd = _odd_in(plan, library)
+    for at, week in enumerate(plan.weeks):
+        if week.number != at + 1:
+            yield problem(
+                ("weeks", at, "number"), "weeks", f"week {week.number} in place {at + 1}", "1, 2, 3 and so on"
+            )
+        if at and (week.begins - plan.weeks[at - 1].begins).days != 7:
+            before = wording.date(plan.weeks[at - 1].begins)
+            found = f"{wording.date(week.begins)} after {before}"
+            yield problem(("weeks", at, "begins"), f"week {week.number}", found, "weeks one after the other")
+        for day, session in enumerate(week.sessions):
+            loc: Loc = ("weeks", at, "sessions", day)
+            name = f"week {week.number}, session {day + 1}"
+            if wrong := _not_in_week(session, week.begins):
+                yield problem((*loc, "date"), name, *wrong)
+            for place, item in enumerate(session.items):
+                for step, *told in odd(item):
+                    yield problem((*loc, "items", place, *step), f"{name}, exercise {place + 1}", *told)
+
+
+def _not_in_week(session: Session, begins: dt.date) -> tuple[str, str] | None:
+    if (session.date - begins).days not in range(7):
+        return wording.date(session.date), f"a day of the week from {wording.date(begins)}"
+    day = DAYS[session.date.weekday()]
+    return None if session.day == day else (f"“{session.day}” on {wording.date(session.date)}", day)
+
+
+def _odd_in(plan: Plan, library: Library) -> Callable[[Item], Iterator[tuple[Loc, str, str, str]]]:
+    """What an item names that is not there: where in it, what was found, what is accepted, and a mend."""
+    exercises, ladders, targets = library.exercises.exercises, library.ladders, library.exercises.words.targets
+    near_exercise = cache(lambda word: did_you_mean(word, exercises))
+    near_ladder = cache(lambda word: did_you_mean(word, ladders))
+    near_target = cache(lambda word: did_you_mean(word, targets))
+
+    def stands(loc: Loc, exercise: str, ladder: str, rung: int) -> Iterator[tuple[Loc, str, str, str]]:
+        if exercise not in exercises:
+            yield (*loc, "exercise"), f"“{exercise}”", "the id of an exercise", near_exercise(exercise)
+        elif ladder not in ladders:
+            yield ("ladder",), f"“{ladder}”", "the id of a ladder", near_ladder(ladder)
+        elif not 1 <= rung <= len(ladders[ladder].rungs):
+            yield (*loc, "rung"), f"rung {rung}", f"1 to {len(ladders[ladder].rungs)} of {ladder}", ""
+        elif (there := ladders[ladder].rungs[rung - 1].exercise) != exercise:
+            found = f"“{exercise}” on rung {rung} of {ladder}"
+            yield (*loc, "exercise"), found, f"“{there}”, which stands there", ""
+
+    def odd(item: Item) -> Iterator[tuple[Loc, str, str, str]]:
+        yield from stands((), item.exercise, item.ladder, item.rung)
+        if item.amber and item.ladder in ladders:
+            yield from stands(("amber",), item.amber.exercise, item.ladder, item.amber.rung)
+        if item.target not in targets:
+            yield ("target",), f"“{item.target}”", "a target that exercises have", near_target(item.target)
+        if item.rule and item.rule not in plan.rules:
+            yield ("rule",), f"the rule “{item.rule}”", "a key of rules", ""
+
+    return odd

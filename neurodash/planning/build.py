@@ -46,7 +46,9 @@ PAUSES = 5  # minutes of a session for breath and water, where there is room
 REST_BALANCE = 30  # seconds between sets of balance work. Expert judgement; for strength the protocol says
 MOST_SETS_BALANCE = 4  # expert judgement
 STRENGTH_MINUTES = 45.0  # a strength session at most, where the protocol names sets and not minutes. Expert judgement
+MOST_AMBER = 0.7  # of the sets, at most
 AMBER_SHARE = 0.6  # of the volume on an amber day: between half and seven tenths (precaution P44: 30 to 50 % less)
+FIRST_WEEK = "in the first week"  # what a caution says that holds no longer
 POWER_ENTERS_BEFORE = 2  # weeks before fast work opens in which its exercise is learnt slowly
 
 
@@ -64,6 +66,7 @@ class _Track:
     because: list[str]
     dual: bool = False  # the task that is done well, beside which a second one is tried
     weeks: set[int] = field(default_factory=set)
+    stays: str = ""  # why it is not climbed
 
 
 @dataclass
@@ -81,11 +84,12 @@ class _Part:
     most_days: int = 0  # sessions a week, at most
     grows: bool = False
     days: tuple[Opening, ...] = ()  # on which it may be booked, in every week the same
-    rooms: dict[int, int] = field(default_factory=dict)  # minutes of each such day
     booked: list[int] = field(default_factory=list)  # minutes of the sessions of the first week
+    rooms: dict[int, int] = field(default_factory=dict)  # minutes of each such day
     peak: float = 0.0
     targets: list[FocusTarget] = field(default_factory=list)
     because: tuple[str, ...] = ()
+    dosed: tuple[str, ...] = ()  # the guideline rows of the dose
 
     @property
     def is_balance(self) -> bool:
@@ -145,13 +149,16 @@ class _Builder:
             status = "refer"
             what_now.append("Nothing in these protocols fits: a therapist experienced in MS plans in person (KALB-02).")
         weeks = self._weeks(parts) if status == "ready" else ()
+        if weeks and not any(week.sessions for week in weeks):
+            status, weeks = "refer", ()
+            what_now.append("No exercise fits into the time there is: find a longer one, or plan in person.")
         self._finish_targets(parts, weeks)
         self._say_what_is_missing(parts, weeks)
         ready = status == "ready"
         plan = Plan(
             code=self.profile.code, condition=self.profile.keys.condition, status=status, start=self.monday,
             library=self.library.version, focus=self.profile.focus, summary=self._summary(), what_now=tuple(what_now),
-            screening=self.screening.met, assumed=self._assumed(), measure_next=self._measure_next(),
+            screening=self.screening.met, assumed=self._assumed() if ready else (), measure_next=self._measure_next() if status != "stop" else (),
             targets=tuple(target for part in self.looked_at for target in part.targets), weeks=weeks,
             rules=self._moves(weeks), retests=self._retests(parts) if ready else (), education=self._lessons(),
             checks=(), coverage=(), cert=(), not_chosen=tuple(dict.fromkeys(self.not_chosen)), reasons=self.reasons,
@@ -193,7 +200,7 @@ class _Builder:
                     self.not_chosen.append(
                         NotChosen(f"{rule.name}: {phase.keys.name}", f"is for EDSS {low:g} to {high:g}")
                     )
-            part = _Part(code, rule, protocol, dose, phases, rank(rule, self.profile, self.library))
+            part = _Part(code, rule, protocol, dose, phases, self._ranked(rule))
             part.because = self._why_focus(part)
             self._choose(part)
             self.looked_at.append(part)
@@ -206,6 +213,12 @@ class _Builder:
         self._share_days(parts)
         return parts
 
+    def _ranked(self, rule: Focus) -> tuple[Ranked, ...]:
+        """The targets in their order; what another planned focus trains better comes last."""
+        covered = {each.target for each in rule.targets if each.covered_by in self.profile.focus}
+        found = rank(rule, self.profile, self.library, self.limits.seated)
+        return tuple(sorted(found, key=lambda each: each.target in covered))
+
     def _dose(self, protocol: Protocol, code: str) -> DoseKeys | None:
         experience = self.profile.keys.experience.get(code, "none")
         fits = [d.keys for d in protocol.doses if d.keys.edss[0] <= self.profile.edss <= d.keys.edss[1]]
@@ -215,14 +228,16 @@ class _Builder:
 
     def _why_focus(self, part: _Part) -> tuple[str, ...]:
         """The first finding of the brief, the dose row, and the person's goal."""
-        found = []
+        found, dosed = [], []
         brief = self.library.briefs.get(part.protocol.id)
         if brief and brief.findings:
             finding = brief.findings[0]
             found.append(self.because("finding", f"{brief.slug}#{finding.id}", finding.statement))
         for source in dict.fromkeys(s for a in part.dose.start.values() for s in a.source):
             row = self.library.guidelines[source]
-            found.append(self.because("guideline", source, row.statement_own_words or row.modality))
+            dosed.append(self.because("guideline", source, row.statement_own_words or row.modality))
+        part.dosed = tuple(dosed)
+        found += dosed
         for number, goal in enumerate(self.profile.keys.goals, start=1):
             found.append(self.because("goal", str(number), goal.text))
         return tuple(found)
@@ -238,8 +253,11 @@ class _Builder:
             wanted = [*others[: part.rule.most - 1], done_well, *others[part.rule.most - 1 :]]
         for place, ranked in enumerate(wanted, start=1):
             because = self._why_target(part, ranked)
-            full = len(part.tracks) >= part.rule.most
-            chosen, why = (None, f"a week holds {part.rule.most} targets") if full else self._ladder(part, ranked)
+            chosen, why = self._ladder(part, ranked)
+            if chosen is not None and len(part.tracks) >= part.rule.most:
+                chosen, why = None, f"a week holds {part.rule.most} targets"
+            if chosen is None and ranked.is_weak and "trained person" in why:
+                why += ": book sessions in which one does"
             if chosen is not None:
                 because = [*because, *self._why_swap(ranked.target, chosen)]
                 part.tracks.append(_Track(ranked, chosen, because))
@@ -280,23 +298,42 @@ class _Builder:
             return None, "left out by the clinician"
         if swapped := self._swapped(part, ranked.target):
             return swapped, ""
-        best: Chosen | None = None
-        why = "no ladder is meant for this EDSS"
+        found: list[tuple[bool, bool, bool, Chosen]] = []
+        reasons: list[str] = []
+        weakest = self._weakest_movement(part, ranked)
         for ladder in self.chooser.ladders(part.rule, ranked.target):
             start = self.chooser.start(ladder)
             if start is None:
                 continue
             first = self.chooser.first(ladder)
             if first is None:
-                why = self.chooser.why_not(self.chooser.rungs(ladder)[0], 1) or why
+                reasons.append(self.chooser.why_not(self.chooser.rungs(ladder)[0], 1))
                 continue
             if first.exercise.id in {track.now.exercise.id for track in part.tracks}:
-                why = f"“{first.exercise.name}” is already there for another target"
+                reasons.append(f"“{first.exercise.name}” is already there for another target")
                 continue
-            if first.number == start:
-                return first, ""
-            best = best or first
-        return best, "" if best else why
+            lifted = part.is_balance or not self.chooser.is_seated(
+                first.levels
+            )  # strength on the feet is what is needed there
+            near = first.number >= start - 1
+            found.append((ladder.id != weakest, not (lifted and near), first.number != start, first))
+        if not found:
+            return None, "; ".join(dict.fromkeys(filter(None, reasons[:2]))) or self._no_ladder()
+        return min(found, key=lambda each: each[:3])[3], ""
+
+    def _weakest_movement(self, part: _Part, ranked: Ranked) -> str | None:
+        """The ladder of the movement that tests weakest among those of a target, where it has one of its own."""
+        target = next((each for each in part.rule.targets if each.target == ranked.target), None)
+        grades = {
+            name: min(sides.values())
+            for name in (target.strength if target else ())
+            if (sides := self.profile.strength.get(name, {}))
+        }
+        return self.rules.movements[min(grades, key=grades.__getitem__)].ladder if grades else None
+
+    def _no_ladder(self) -> str:
+        planned = "" if self.profile.edss_from else "planned as for "
+        return f"no ladder is meant for it, {planned}EDSS {self.profile.edss:g}"
 
     def _swapped(self, part: _Part, target: str, week: int = 1) -> Chosen | None:
         """The rung that the clinician chose for a target; None, and said why, where this person may not begin on it."""
@@ -320,12 +357,16 @@ class _Builder:
         total = sum(each.minutes for each in self.openings) if self.profile.available is not None else math.inf
         if keys.minutes_per_week is not None:
             total = min(total, keys.minutes_per_week)
+        lowest = sum(part.per_week("low") * part.first_minutes for part in parts)
+        if len(parts) > 1 and total < lowest:
+            why = f"{total:.0f} minutes a week are less than the {lowest:.0f} of their lowest doses: one of them alone would do more"
+            self.not_chosen.append(NotChosen("The full dose of each focus", why))
         aims = {part.code: part.per_week("high") * part.most_minutes for part in parts}
         for part in parts:
             first = part.per_week("low") * part.first_minutes
             share = total * aims[part.code] / sum(aims.values()) if total < math.inf else math.inf
             unknown = keys.minutes_per_week is None or self.profile.available is None
-            part.grows = not (self.limits.lowest or unknown)
+            part.grows = not unknown
             part.cap = min(share, aims[part.code] if part.grows else first)
             if part.cap < self.schedule.smallest:
                 why = f"{part.cap:.0f} minutes a week are left for it; a session of {self.schedule.smallest} is the smallest"
@@ -356,15 +397,10 @@ class _Builder:
 
     def _week(self, number: int, parts: list[_Part]) -> PlanWeek:
         lighter = number % self.schedule.lighter_every == 0
-        if number > 1 and (number - 1) % self.schedule.rung_every == 0 and not lighter and not self.limits.lowest:
+        if (number - 1) % self.schedule.rung_every == 0 and not lighter and number > self.limits.lowest + 1:
             for part in parts:
                 for track in part.tracks:
-                    others = {each.now.exercise.id for each in part.tracks if each is not track}
-                    above = self.chooser.next(track.now, number)
-                    if (
-                        number - 1 in track.weeks and above.exercise.id not in others
-                    ):  # only who was on a rung leaves it
-                        track.now = above
+                    self._climb(part, track, number)
         booked: dict[int, list[tuple[_Part, Opening, list[Item], int]]] = {}
         taken: frozenset[int] = frozenset()
         minutes: dict[str, int] = {}
@@ -391,6 +427,21 @@ class _Builder:
             minutes=minutes, sets=dict(sorted(sets.items())), sessions=tuple(sessions),
         )  # fmt: skip
 
+    def _climb(self, part: _Part, track: _Track, number: int) -> None:
+        """One rung up, if this person was on the one below last week and may; otherwise why not."""
+        above = self.chooser.above(track.now)
+        if above is None or number - 1 not in track.weeks:
+            return
+        why = self.chooser.why_not(above, number)
+        if above.exercise.id in {each.now.exercise.id for each in part.tracks if each is not track}:
+            why = why or "it is already there for another target"
+        if above.levels.get("attention", 0) and part.is_balance and not track.dual:
+            why = why or "a second task is tried beside what is done best"
+        if not why:
+            track.now, track.stays = above, ""
+        elif not track.stays:
+            track.stays = why
+
     def _budget(self, part: _Part, number: int, lighter: bool) -> float:
         """Minutes of the focus in this week: the lowest dose first, then no more than the stated growth over the most of
         any week before, and every so often a lighter week."""
@@ -399,6 +450,8 @@ class _Builder:
             return first
         if lighter:
             return part.peak * self.schedule.lighter_to
+        if number <= self.limits.lowest:
+            return part.peak
         return min(part.cap, part.peak * (1 + self.schedule.growth) if part.grows else part.peak)
 
     def _sessions(
@@ -410,7 +463,8 @@ class _Builder:
         count = part.per_week("low")
         while count < part.most_days and budget / (count + 1) >= part.first_minutes:
             count += 1
-        while count > 1 and budget / count < self.schedule.smallest:
+        smallest = self.schedule.smallest * (self.schedule.lighter_to if lighter else 1)
+        while count > 1 and budget / count < smallest:
             count -= 1
         days = days_for(free, count, part.rule.days_apart, taken)
         made = []
@@ -435,6 +489,8 @@ class _Builder:
         if not part.is_balance and number >= self.gates.fast - POWER_ENTERS_BEFORE:
             self._add_power(part, number)
         tracks = self._order(part, place)
+        if lighter:  # a lighter week brings nothing new
+            tracks = [track for track in tracks if number - 1 in track.weeks] or tracks
         fixed = part.rule.warm_up + part.rule.cool_down
         chosen: list[tuple[_Track, Dose]] = []
         for level in (0 if lighter else (number - 1) // 4, 0):  # where the larger amounts do not fit, the smallest do
@@ -494,16 +550,22 @@ class _Builder:
         ]
         if not any(low <= self.profile.edss <= high for low, high in (phase.edss for phase in phases)):
             return f"the power phase is not for EDSS {self.profile.edss:g}"
-        if self.limits.lowest:
-            return f"the dose is held at its lowest by {wording.joined(list(self.limits.because.get('lowest', ())))}"
+        if self._held():
+            return self._held()
         if "fast" in self.limits.levels.get("speed", ()):
             return f"fast work is left out by {wording.joined(list(self.limits.because.get('levels', ())))}"
         return ""
 
+    def _held(self) -> str:
+        """What holds the dose at its lowest for all of the plan; empty where nothing does."""
+        held = self.limits.lowest >= self.schedule.weeks - 1
+        rows = wording.joined(list(self.limits.because.get("lowest", ())))
+        return f"the dose is held at its lowest by {rows}" if held else ""
+
     def _most_sets(self, part: _Part, number: int, lighter: bool) -> int:
         if part.is_balance:
             return MOST_SETS_BALANCE
-        if self.limits.lowest or number <= 2:
+        if number <= max(2, self.limits.lowest):
             return int(part.dose.start["sets"].high if number > 2 else part.dose.start["sets"].low)
         dosed = part.dose.aim.get("sets", part.dose.start["sets"])
         most = min(part.amount("sets", number, "high") or 1, float(dosed.high))
@@ -515,7 +577,9 @@ class _Builder:
         low, high = usual.usual
         if usual.form == "reps" and not part.is_balance and "reps" in part.dose.start:
             dosed = part.dose.start["reps"]
-            low, high = max(low, float(dosed.low)), min(high, float(dosed.high))
+            name = "rm" if number > self.limits.lowest and part.amount("rm", number, "low") else "reps"
+            least, most = part.amount(name, number, "low"), part.amount(name, number, "high")
+            low, high = max(float(dosed.low), least or low), min(float(dosed.high), most or high)
             if low > high:
                 low = high = float(dosed.low)
         else:
@@ -525,6 +589,7 @@ class _Builder:
         return Dose(
             sets=1, low=low, high=max(low, high if usual.form == "reps" else low), unit=usual.form, hold=usual.hold or 0,
             rest=rest + self.limits.rest, bouts=usual.bouts[0] if usual.bouts else 1,
+            extra=1 if number > max(2, self.limits.lowest) and self._weaker(part, track) else 0,
         )  # fmt: skip
 
     # One exercise in a session
@@ -533,13 +598,21 @@ class _Builder:
         now = track.now
         exercise = now.exercise
         dual = self._dual_task(part, track, number)
-        cautions = [c.how for c in exercise.precautions if c.does == "changes" and c.id in self.screening.precautions]
+        cautions = [
+            c.how
+            for c in exercise.precautions
+            if c.does == "changes" and c.id in self.screening.precautions and not (number > 1 and FIRST_WEEK in c.how)
+        ]
         activity = next((told for code, told in exercise.activities.items() if code in self._enjoyed()), "")
-        because = [*track.because]
+        because = [*track.because, *self._why_rung(now), *part.dosed]
+        if now.guard != "alone" and not self.chooser.is_seated(now.levels):
+            because += self._limit("guard", "Somebody is within reach for work on the feet.")
         if activity:
             because.append(self.because("profile", "enjoys", f"Enjoys {', '.join(self.profile.keys.enjoys)}."))
         equipment = self.library.exercises.words.equipment
-        load = [equipment[c].label for c in (*exercise.equipment, *now.rung.equipment) if c in ("band", "dumbbell")]
+        loaded = now.levels["load"] > self.library.exercises.words.variables["load"].index("body")
+        kit = (*exercise.equipment, *now.rung.equipment)
+        load = [equipment[code].label for code in kit if loaded and code in ("band", "dumbbell")]
         return Item(
             exercise=exercise.id, name=exercise.name, target=track.ranked.target, ladder=now.ladder.id, rung=now.number,
             says=now.rung.says, dose=dose, load=load[0] if load else "own weight", effort=self._effort(part, number),
@@ -548,12 +621,19 @@ class _Builder:
             amber=self._amber(now, dose, number), because=tuple(dict.fromkeys(because)),
         )  # fmt: skip
 
+    def _why_rung(self, now: Chosen) -> list[str]:
+        known = f"EDSS {self.profile.edss:g}" if self.profile.edss_from else "an EDSS that is not known"
+        fewer = f", {self.limits.rungs} lower for a precaution" if self.limits.rungs else ""
+        says = f"“{now.ladder.name}”: begun on the highest rung open to {known} and these scores{fewer}, then rung by rung."
+        return [self.because("expert judgement", now.ladder.id, says)]
+
     def _dual_task(self, part: _Part, track: _Track, number: int) -> str:
         """A simple second task beside the exercise that is done best, never alone, and only one in a session."""
         if (
             not track.dual
             or number < self.gates.attention
             or self.profile.support == "alone"
+            or track.now.levels.get("vision", 0)
             or not self.rules.dual_tasks
         ):
             return ""
@@ -570,42 +650,50 @@ class _Builder:
             low, high = part.amount(name, number, "low"), part.amount(name, number, "high")
             if low is None or high is None:
                 return ""
-            if name == "rpe" and self.limits.effort:
-                low, high = min(low, self.limits.effort), min(high, self.limits.effort)
             return f"{low:g}" if low == high else f"{low:g} to {high:g}"
 
-        words = {name: span(name) for name in ("difficulty", "rpe", "reserve")}
-        words["difficulty"] = words["difficulty"] or "3 to 6"
-        most = part.amount("rpe", number, "high")
-        ceiling = min(most, self.limits.effort or most) if most is not None else 0
-        words["hard"] = next(
-            (told for up_to, told in sorted(self.rules.effort_words.items()) if ceiling <= up_to), "Hard"
-        )
-        return part.rule.effort.format(**words)
+        if part.is_balance:
+            return part.rule.effort.format(difficulty=span("difficulty") or "3 to 6")
+        if self.limits.effort is not None:
+            words = sorted(self.rules.effort_words.items())
+            hard = next((told for up_to, told in words if self.limits.effort <= up_to), words[-1][1])
+            return f"{hard} at most: up to {self.limits.effort} on the scale from 6 to 20."
+        return part.rule.effort.format(reserve=span("reserve") or "3")
 
     def _side(self, part: _Part, track: _Track) -> str:
         sides = track.now.exercise.sides
         if sides == "both":
             return "both"
-        target = next((t for t in part.rule.targets if t.target == track.ranked.target), None)
-        weaker = weaker_side(target, self.profile) if target and not part.is_balance else ""
-        if sides == "each" and weaker:
+        if weaker := self._weaker(part, track):
             return f"{weaker} first"
         return "each side" if sides == "each" else "left and right in turn"
+
+    def _weaker(self, part: _Part, track: _Track) -> str:
+        """The weaker side, where an exercise of strength takes one side after the other."""
+        target = next((t for t in part.rule.targets if t.target == track.ranked.target), None)
+        if target is None or part.is_balance or track.now.exercise.sides != "each":
+            return ""
+        return weaker_side(target, self.profile)
 
     def _amber(self, now: Chosen, dose: Dose, number: int) -> EasierToday:
         """Half to seven tenths of the work, a rung lower where there is one, with longer rests."""
         lower = self.chooser.below(now, number) or now
-        sets = math.floor(dose.sets * 0.7)
+        sets, bouts = math.floor(dose.sets * MOST_AMBER), math.floor(dose.bouts * MOST_AMBER)
         if sets >= dose.sets / 2 and sets >= 1:
-            eased = replace(dose, sets=sets, rest=dose.rest + 30)
+            eased = replace(dose, sets=sets, extra=0, rest=dose.rest + 30)
+        elif bouts >= dose.bouts / 2 and bouts >= 1:
+            eased = replace(dose, bouts=bouts, extra=0, rest=dose.rest + 30)
         else:
             share = AMBER_SHARE * dose.sets
             low = math.floor(dose.low * share) if dose.low * share >= 2 else math.ceil(dose.low * share * 2) / 2
             low = low - 0.5 if low >= dose.low * dose.sets * 0.75 and dose.unit == "minutes" else max(low, 0.5)
-            eased = replace(dose, sets=1, low=low, high=low, rest=dose.rest + 30)
-        if lower is not now and lower.exercise.dose.form != dose.unit:
+            high = max(low, math.floor(dose.high * share)) if dose.high > dose.low else low
+            eased = replace(dose, sets=1, low=low, high=high, extra=0, rest=dose.rest + 30)
+        most = lower.exercise.dose.usual[1]
+        if lower is not now and (lower.exercise.dose.form != dose.unit or eased.low > most):
             lower = now
+        elif lower is not now:
+            eased = replace(eased, high=min(eased.high, max(eased.low, most)), hold=lower.exercise.dose.hold or 0)
         return EasierToday(lower.exercise.id, lower.exercise.name, lower.number, lower.rung.says, eased)
 
     # A session
@@ -620,14 +708,21 @@ class _Builder:
             because += self._limit("window", "Booked in the part of the day that suits it best.")
         for part, *_ in own:
             because += part.because
+        items = self._in_order([items for _, _, items, _ in own])
         begin = "" if opening.start is None else clock(opening.start)
         end = "" if opening.start is None else clock(opening.start + minutes)
         return Session(
             date=self.monday + dt.timedelta(weeks=number - 1, days=day), day=DAYS[day], start=begin, end=end,
             focus=tuple(part.code for part, *_ in own), minutes=minutes,
-            items=self._in_order([items for _, _, items, _ in own]), say=self.limits.say,
+            items=items, say=(*self.limits.say, *(self.limits.on_feet if self._is_on_feet(items) else ())),
             because=tuple(dict.fromkeys(because)),
         )  # fmt: skip
+
+    def _is_on_feet(self, items: Sequence[Item]) -> bool:
+        return any(not self.chooser.is_seated(self._rung(item).levels) for item in items)
+
+    def _rung(self, item: Item) -> Chosen:
+        return self.chooser.rungs(self.library.ladders[item.ladder])[item.rung - 1]
 
     def _in_order(self, groups: Sequence[Sequence[Item]]) -> tuple[Item, ...]:
         """One focus after the other, each from low to high positions or back, so that nobody gets up and down between
@@ -683,6 +778,10 @@ class _Builder:
         plan = self.schedule
         alone = "nobody is near: it is first tried with a person within reach"
         for part in parts:
+            for track in part.tracks:
+                if track.stays and track.weeks:
+                    what = f"A harder form of “{track.now.exercise.name}”"
+                    self.not_chosen.append(NotChosen(what, track.stays))
             own = {target.target for target in part.targets} | (set() if part.is_balance else {"power"})
             shown = [each for each in every if each[1].target in own]
             if not part.is_balance:
@@ -704,13 +803,13 @@ class _Builder:
             return own.why_not if own and own.why_not else "a trained person has to guard it"
         if self.limits.seated:
             return "only lying and sitting work is open"
-        if self.limits.lowest:
-            return f"the dose is held at its lowest by {wording.joined(list(self.limits.because.get('lowest', ())))}"
+        if self._held():
+            return self._held()
         return "no exercise of it fits this person, their equipment, their time and who is near"
 
     def _demanded(self, item: Item) -> Mapping[str, str]:
-        rung = self.chooser.rungs(self.library.ladders[item.ladder])[item.rung - 1]
-        return {name: self.library.exercises.words.variables[name][level] for name, level in rung.levels.items()}
+        levels = self._rung(item).levels
+        return {name: self.library.exercises.words.variables[name][level] for name, level in levels.items()}
 
     def _summary(self) -> str:
         keys = self.profile.keys
@@ -752,8 +851,9 @@ class _Builder:
         names = {row.instrument_id: row.name for row in self.library.instruments.values()}
         for code in self.profile.focus:
             for target in self.rules.focuses[code].targets:
-                if target.clues and not any((c.instrument, c.part) in self.profile.measures for c in target.clues):
-                    clue = target.clues[0]
+                clues = [clue for clue in target.clues if self._can_be_tested(clue.instrument)]
+                if clues and not any((c.instrument, c.part) in self.profile.measures for c in target.clues):
+                    clue = clues[0]
                     found.append(
                         f"{names.get(clue.instrument, clue.instrument)}{f', {clue.part}' if clue.part else ''}"
                     )
@@ -773,7 +873,13 @@ class _Builder:
                 every[retest.instrument] = min(retest.weeks, every.get(retest.instrument, retest.weeks))
         for name, _ in self.profile.measures:
             every.setdefault(name, 4)
+        every = {name: weeks for name, weeks in every.items() if self._can_be_tested(name)}
         return tuple(self._retest(name, weeks) for name, weeks in every.items())
+
+    def _can_be_tested(self, instrument: str) -> bool:
+        on_feet = instrument in self.rules.on_feet_tests
+        in_clinic = instrument in self.rules.clinic_tests
+        return not (on_feet and self.limits.seated) and not (in_clinic and self.profile.keys.setting != "clinic")
 
     def _retest(self, instrument: str, every: int) -> RetestOf:
         rows = [row for row in self.library.instruments.values() if row.instrument_id == instrument]
@@ -785,7 +891,8 @@ class _Builder:
 
         error, error_rows = told(("mdc", "mdc90", "mdc95"))
         matters, matter_rows = told(("mcid_improve",))
-        weeks = tuple(range(every, self.schedule.weeks + 1, every))
+        known = any(name == instrument for name, _ in self.profile.measures)
+        weeks = (*(() if known else (0,)), *range(every, self.schedule.weeks + 1, every))
         return RetestOf(
             instrument, rows[0].name if rows else instrument, weeks, error, matters, (*error_rows, *matter_rows)
         )
@@ -818,7 +925,8 @@ def _minutes(exercise: Exercise, dose: Dose) -> float:
     }[dose.unit]
     sides = 2 if exercise.sides == "each" else 1
     rounds = dose.sets * dose.bouts
-    return (rounds * each * sides + (rounds - 1) * dose.rest + CHANGE_OVER) / 60
+    more = dose.extra * (each + dose.rest)
+    return (rounds * each * sides + (rounds - 1) * dose.rest + more + CHANGE_OVER) / 60
 
 
 def _rounded(value: float | None) -> float | None:

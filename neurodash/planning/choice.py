@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from neurodash import wording
 from neurodash.library import Library
 from neurodash.library.exercises import Exercise, Guard
 from neurodash.library.ladders import Ladder, Rung, Score, levels
 from neurodash.library.planning import Focus
+from neurodash.planning import targets
 from neurodash.planning.profile import GUARDS, Profile
 from neurodash.planning.screening import Limits, Screening
 
+LYING = frozenset({"lying", "side-lying", "hands-and-knees"})
 SEATED_BASES = frozenset({"lying", "sitting-supported", "sitting"})
-WIDEST = "apart"  # a base narrower than this counts as narrow
+EASY = {"base": "apart", "load": "body"}  # the level up to which a variable does not count as raised; else the easiest
+HARD_LOADS = frozenset({"heavy", "one-sided"})
+HOLDS = 4.0  # MRC from which a muscle takes such a load. Expert judgement: grade 4 holds against some resistance
 FAST = "fast"
 UNEXPECTED = "unexpected"
 UNLESS_ASKED = frozenset({"chair"})  # taken to be there where nobody asked about equipment. Ours
@@ -83,8 +88,10 @@ class Chooser:
                 exercise = self.library.exercises.exercises[rung.exercise]
                 guard = max(rung.guard or "alone", exercise.guard, key=GUARDS.index)
                 demand = levels(rung, exercise, self.words)
-                if not self._is_seated(demand):
+                if not self.is_seated(demand):
                     guard = max(guard, self.limits.guard, key=GUARDS.index)
+                if exercise.position in LYING:
+                    guard = max(guard, self.limits.lying, key=GUARDS.index)
                 made.append(Chosen(ladder, number, rung, exercise, demand, guard))
             self._rungs[ladder.id] = tuple(made)
         return self._rungs[ladder.id]
@@ -131,12 +138,10 @@ class Chooser:
             return why
         return f"comes later: this person begins on rung {start} at most" if each.number > start else ""
 
-    def next(self, now: Chosen, week: int) -> Chosen:
-        """One rung up where that is allowed by this week; else the same."""
+    def above(self, now: Chosen) -> Chosen | None:
+        """The rung above, allowed or not; None on the highest."""
         rungs = self.rungs(now.ladder)
-        if now.number < len(rungs) and not self.why_not(rungs[now.number], week):
-            return rungs[now.number]
-        return now
+        return rungs[now.number] if now.number < len(rungs) else None
 
     def below(self, now: Chosen, week: int) -> Chosen | None:
         """The nearest allowed rung below."""
@@ -148,12 +153,13 @@ class Chooser:
 
     def _against(self, each: Chosen, week: int) -> Iterator[str]:
         exercise, limits, demand = each.exercise, self.limits, each.levels
-        seated = self._is_seated(demand)
+        seated = self.is_seated(demand)
         low, high = exercise.edss
         if not low <= self.profile.edss <= high:
             yield f"meant for EDSS {low:g} to {high:g}"
         if not seated and limits.seated:
-            yield "only lying and sitting work is open"
+            why = self.limits.seated_because or wording.joined(list(self.limits.because.get("seated", ())))
+            yield f"only lying and sitting work is open: {why}"
         needs = {*exercise.equipment, *each.rung.equipment}
         missing = sorted(needs - self.have)
         if missing:
@@ -164,6 +170,7 @@ class Chooser:
             if caution.does == "excludes" and caution.id in self.met:
                 yield f"precaution {caution.id} leaves it out"
         yield from self._too_much(demand, week)
+        yield from self._too_heavy(each)
 
     def _too_much(self, demand: Mapping[str, int], week: int) -> Iterator[str]:
         limits = self.limits
@@ -172,7 +179,7 @@ class Chooser:
             if named.get(name) in levels_:
                 yield f"{name} {named[name]} is left out by {', '.join(limits.because.get('levels', ()))}"
         for name, first in limits.not_before.items():
-            easy = self.scale[name][WIDEST] if name == "base" else 0
+            easy = self.scale[name][EASY[name]] if name in EASY else 0
             if demand[name] > easy and week < first:
                 yield f"{name} not before week {first}"
         if self.support == 0:
@@ -184,8 +191,30 @@ class Chooser:
             yield f"a second task comes from week {self.gates.attention} on"
         if named.get("movement") == UNEXPECTED and week < self.gates.unexpected:
             yield f"the unexpected comes from week {self.gates.unexpected} on"
-        if named.get("speed") == FAST and (week < self.gates.fast or limits.lowest):
-            yield f"fast work comes from week {self.gates.fast} on"
+        if named.get("speed") == FAST and (week < max(self.gates.fast, limits.lowest + 1)):
+            yield f"fast work comes from week {max(self.gates.fast, limits.lowest + 1)} on"
 
-    def _is_seated(self, demand: Mapping[str, int]) -> bool:
+    def _too_heavy(self, each: Chosen) -> Iterator[str]:
+        """A muscle that is not known to hold against resistance gets no heavy and no one-sided load; a stiff one none."""
+        rules, target = self.library.planning.rules, each.ladder.target
+        for muscle, sides in self.profile.spasticity.items():
+            if max(sides.values()) >= rules.not_loaded_from and each.ladder.target in rules.spastic_muscles.get(
+                muscle, ()
+            ):
+                yield f"MAS {max(sides.values()):g} in the {muscle}: its strength is left to a session in person"
+        load = self.words.variables["load"][each.levels["load"]]
+        lifts_on_one_leg = (
+            each.exercise.kind in ("strength", "power")
+            and self.words.variables["base"][each.levels["base"]] == "one-leg"
+        )
+        carries = each.levels["load"] >= self.scale["load"]["body"]
+        if load not in HARD_LOADS and not (lifts_on_one_leg and carries):
+            return
+        movements = [name for name, told in rules.movements.items() if told.target == target]
+        grades = [grade for name in movements for grade in self.profile.strength.get(name, {}).values()]
+        if movements and (not grades or min(grades) < HOLDS):
+            state = f"MRC {targets.mrc(min(grades))}" if grades else "not measured"
+            yield f"so much load needs MRC {HOLDS:g}, and {rules.movements[movements[0]].label} is {state}"
+
+    def is_seated(self, demand: Mapping[str, int]) -> bool:
         return self.words.variables["base"][demand["base"]] in SEATED_BASES

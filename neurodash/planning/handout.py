@@ -166,7 +166,7 @@ def _entry(number: int, item: Item, library: Library) -> Entry:
     return Entry(
         number=number, exercise=exercise.id, name=exercise.name, mirrored=item.side == "left first",
         set_up=exercise.set_up, steps=exercise.steps, cautions=item.support, hard=item.effort,
-        today=tuple(each for each in (item.says, _side(item), item.dual_task, item.activity) if each),
+        today=tuple(each for each in (item.says, _side(item), _extra(item), item.dual_task, item.activity) if each),
         green=amount(item.dose, exercise), amber=amber, red=("Do not do it",), easier=easier,
         near=f"{guard}{_guarding(exercise)}" if guard else "", mistake=f"{caution.wrong}? {caution.instead}",
     )  # fmt: skip
@@ -184,6 +184,11 @@ def _side(item: Item) -> str:
         "right first": "Begin with the right side, then the left.",
         "left and right in turn": "Left and right in turn.",
     }.get(item.side, "")
+
+
+def _extra(item: Item) -> str:
+    side = item.side.removesuffix(" first")
+    return f"One more round on the {side} side." if item.dose.extra and side in ("left", "right") else ""
 
 
 def amount(dose: Dose, exercise: Exercise) -> tuple[str, ...]:

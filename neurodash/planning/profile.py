@@ -9,15 +9,16 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, WithJsonSchema
 
 from neurodash import wording
 from neurodash.errors import DataError, Problem, did_you_mean
 from neurodash.library import Library
 from neurodash.library.exercises import Guard
 from neurodash.library.planning import Window
-from neurodash.library.reading import Located, check, read_yaml
+from neurodash.library.reading import MOST_PROBLEMS, Located, check, in_order, read_yaml
 from neurodash.library.rows import Row, accepted
+from neurodash.planning.plan import as_day, printable
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAYS: tuple[Day, ...] = get_args(Day)
@@ -33,9 +34,30 @@ HELPERS: Mapping[str, Helper] = {"home_with_partner": "family", "clinic": "train
 SUPPORT: Mapping[Helper, Guard] = {"none": "alone", "family": "near", "trained": "hands-on"}
 GUARDS: tuple[Guard, ...] = get_args(Guard)  # from least to most
 AIDED_FROM, SEATED_FROM = 6.0, 7.0  # EDSS from which an aid, and a wheelchair, belong to its definition (Kurtzke 1983)
+CANE_FROM, ALWAYS_CANE_FROM = 4, 5  # steps of the PDDS: "early cane", and "late cane", without which 8 m are too far
+WHEELS_FROM = 5  # EDSS or PDDS below which a wheelchair is most likely a slip. Expert judgement: EDSS 5 walks 200 m
+ABOVE, BELOW = (
+    1.5,
+    3.0,
+)  # how far an EDSS may lie above or below what a PDDS stands for, its upper end. Expert judgement
 THIRD = 1 / 3  # of a grade that + and - add to MRC
 MOST = 200  # entries of a list. Ours: nobody measures more
 MAX_MINUTES = 7 * 24 * 60
+MAX_BYTES = 2**18  # of a profile. Ours: a full one has two thousand
+OWN_KEYS = {"EDSS": "edss", "PDDS": "pdds", "FALLS": "falls_6_months"}  # instruments that a profile has a key for
+
+# Muscles that are graded by the Modified Ashworth Scale, and other names for them. Ours; a rule asks for the stiffest of all.
+MUSCLES: Mapping[str, str] = {
+    **{name: name for name in (
+        "calf", "toe-flexors", "hamstrings", "quadriceps", "adductors", "hip-flexors", "hip-extensors", "trunk", "shoulder",
+        "elbow-flexors", "elbow-extensors", "forearm", "wrist-flexors", "wrist-extensors", "finger-flexors", "thumb-flexors",
+        "tibialis-posterior",
+    )},
+    "plantarflexors": "calf", "ankle-plantarflexors": "calf", "gastrocnemius": "calf", "soleus": "calf", "calves": "calf",
+    "knee-flexors": "hamstrings", "hamstring": "hamstrings", "knee-extensors": "quadriceps", "quads": "quadriceps",
+    "hip-adductors": "adductors", "adductor": "adductors", "biceps": "elbow-flexors", "triceps": "elbow-extensors",
+    "pronators": "forearm", "shoulder-adductors": "shoulder", "fingers": "finger-flexors", "thumb": "thumb-flexors",
+}  # fmt: skip
 
 
 def _is_half(value: float) -> float:
@@ -52,16 +74,26 @@ def _as_text(value: object) -> object:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
+def _is_code(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}", value):
+        raise accepted("a code, never a name: up to 32 letters, digits, points and hyphens")
+    return value
+
+
 Grade = Annotated[
     str,
     BeforeValidator(_as_text),
     Field(max_length=10),
     WithJsonSchema({"type": ["string", "number"], "maxLength": 10}),
 ]
-Edss = Annotated[float, Field(ge=0, le=10), AfterValidator(_is_half)]
-Name = Annotated[str, Field(min_length=1, max_length=60)]
+Whole = Annotated[int, Field(strict=True)]  # true, false and "1" are no numbers
+Real = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Edss = Annotated[Real, Field(ge=0, le=10), AfterValidator(_is_half)]
+Name = Annotated[str, Field(min_length=1, max_length=60), AfterValidator(printable)]
 Names = Annotated[tuple[Name, ...], BeforeValidator(_as_words), Field(max_length=MOST)]
-PersonCode = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")]
+PersonCode = Annotated[
+    str, AfterValidator(_is_code), WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$"})
+]
 
 
 class Measure(Row):
@@ -69,16 +101,16 @@ class Measure(Row):
 
     instrument: Name
     part: Name | None = None
-    value: float
-    on: dt.date | None = None
+    value: Real
+    on: Annotated[dt.date, BeforeValidator(as_day)] | None = None
 
 
 class Goal(Row):
     """What the person wants, in their words; how much it matters and how hard it is, 0 to 10."""
 
-    text: Annotated[str, Field(min_length=1, max_length=200)]
-    importance: Annotated[int, Field(ge=0, le=10)] | None = None
-    difficulty: Annotated[int, Field(ge=0, le=10)] | None = None
+    text: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(printable)]
+    importance: Annotated[Whole, Field(ge=0, le=10)] | None = None
+    difficulty: Annotated[Whole, Field(ge=0, le=10)] | None = None
 
 
 class Energy(Row):
@@ -92,7 +124,7 @@ class Swap(Row):
     """The rung on which a clinician lets a target begin instead of ours. Without a ladder the target is left out."""
 
     ladder: Name | None = None
-    rung: Annotated[int, Field(ge=1, le=99)] = 1
+    rung: Annotated[Whole, Field(ge=1, le=99)] = 1
 
 
 class ProfileKeys(Row):
@@ -102,19 +134,19 @@ class ProfileKeys(Row):
     condition: Name
     phenotype: Phenotype = "unknown"
     edss: Edss | None = None
-    pdds: Annotated[int, Field(ge=0, le=8)] | None = None
-    age: Annotated[int, Field(ge=0, le=120)] | None = None
-    months_since_relapse: Annotated[float, Field(ge=0, le=1200)] | None = None
-    falls_6_months: Annotated[int, Field(ge=0, le=500)] | None = None
-    falls_3_months: Annotated[int, Field(ge=0, le=500)] | None = None
+    pdds: Annotated[Whole, Field(ge=0, le=8)] | None = None
+    age: Annotated[Whole, Field(ge=0, le=120)] | None = None
+    months_since_relapse: Annotated[Real, Field(ge=0, le=1200)] | None = None
+    falls_6_months: Annotated[Whole, Field(ge=0, le=500)] | None = None
+    falls_3_months: Annotated[Whole, Field(ge=0, le=500)] | None = None
     setting: Setting = "unknown"
     helper: Helper | None = None
     walking_aid: Aid = "unknown"
     equipment: Names | None = None
     available: dict[Day, Names] | None = None
-    minutes_per_week: Annotated[int, Field(ge=0, le=MAX_MINUTES)] | None = None
+    minutes_per_week: Annotated[Whole, Field(ge=0, le=MAX_MINUTES)] | None = None
     energy: Energy = Energy()
-    experience: dict[Name, Experience] = Field(default_factory=dict)
+    experience: Annotated[dict[Name, Experience], Field(max_length=MOST)] = Field(default_factory=dict)
     enjoys: Names = ()
     goals: Annotated[tuple[Goal, ...], Field(max_length=20)] = ()
     precautions: Names = ()
@@ -176,8 +208,11 @@ class Profile:
 
     @property
     def has_aid(self) -> bool:
-        return self.keys.walking_aid not in ("none", "unknown") or (
-            self.edss_from == "edss" and self.edss >= AIDED_FROM
+        keys = self.keys
+        return (
+            keys.walking_aid not in ("none", "unknown")
+            or (keys.edss is not None and keys.edss >= AIDED_FROM)
+            or (keys.pdds is not None and keys.pdds >= CANE_FROM)
         )
 
 
@@ -186,17 +221,29 @@ def read_profile(text: str, where: str, library: Library, on: dt.date) -> Profil
     located = read_yaml(text, where)
     keys, problems = check(ProfileKeys, located, where)
     if keys is None:
+        keys = _without_what_is_wrong(located.data, library)
+    if keys is None:
         raise DataError(problems)
     reader = _Reader(keys, located, where, library, on)
     profile = reader.profile()
-    if reader.problems:
-        raise DataError(sorted(reader.problems, key=_by_line))
+    if found := [*problems, *reader.problems]:
+        raise DataError(in_order(found, where)[:MOST_PROBLEMS])
     return profile
 
 
-def _by_line(problem: Problem) -> tuple[int, str]:
-    line = re.search(r":(\d+)", problem.where)
-    return int(line[1]) if line else 0, problem.where
+def _without_what_is_wrong(data: Any, library: Library) -> ProfileKeys | None:
+    """What is left to be held against the library when keys of the wrong shape are taken out."""
+    if not isinstance(data, dict):
+        return None
+    wrong: set[object] = set()
+    filled = {"code": "P", "condition": next(iter(library.conditions), "")}
+    try:
+        ProfileKeys.model_validate(data)
+    except ValidationError as error:
+        wrong = {detail["loc"][0] for detail in error.errors(include_url=False, include_input=False)}
+    if "precautions" in wrong:
+        wrong.add("cleared")  # nothing is left that it could clear
+    return ProfileKeys.model_validate({**filled, **{key: value for key, value in data.items() if key not in wrong}})
 
 
 class _Reader:
@@ -220,16 +267,18 @@ class _Reader:
             self.unknown(("condition",), keys.condition, list(self.library.conditions))
         self._contradictions()
         self._swaps()
+        by_pdds = self._by_pdds()
         edss, edss_from = self.rules.not_known_edss, ""
-        if keys.edss is not None:
+        if keys.edss is not None and keys.edss >= (by_pdds or 0):
             edss, edss_from = keys.edss, "edss"
-        elif keys.pdds is not None:
-            edss, edss_from = self.rules.pdds_as_edss.get(keys.pdds, edss), "pdds"
+        elif by_pdds is not None:
+            edss, edss_from = by_pdds, "pdds"
         helper = keys.helper or HELPERS.get(keys.setting, "none")
+        situations = self._situations("precautions", keys.precautions)
         return Profile(
             keys=keys, edss=edss, edss_from=edss_from, support=SUPPORT[helper], equipment=self._equipment(),
-            available=self._available(), situations=self._situations("precautions", keys.precautions),
-            cleared=frozenset(self._situations("cleared", keys.cleared)), measures=self._measures(),
+            available=self._available(), situations=situations, measures=self._measures(),
+            cleared=frozenset(self._situations("cleared", keys.cleared, situations)),
             strength=self._grades("strength", keys.strength, self._mrc), focus=self._focus(),
             spasticity=self._grades("spasticity", keys.spasticity, self._mas),
         )  # fmt: skip
@@ -243,17 +292,31 @@ class _Reader:
             self.fault(("helper",), keys.helper, "none, where somebody trains at home alone", "Or change setting.")
         if keys.energy.best and keys.energy.best == keys.energy.worst:
             self.fault(("energy", "worst"), keys.energy.worst or "", "another time of day than best")
-        if keys.edss is not None:
-            if keys.edss >= AIDED_FROM and keys.walking_aid == "none":
-                self.fault(("walking_aid",), "none", f"an aid: EDSS {keys.edss:g} means that one is needed to walk")
-            if keys.edss >= 10:
-                self.fault(("edss",), "10", "0 to 9.5, of a living person")
-            if keys.pdds is not None and abs(self.rules.pdds_as_edss.get(keys.pdds, keys.edss) - keys.edss) > 3.5:
-                mend = "Leave out the one that is doubtful."
-                self.fault(("pdds",), f"{keys.pdds} beside EDSS {keys.edss:g}", "two that fit each other", mend)
-        for place, code in enumerate(keys.cleared):
-            if _code(code) not in {_code(each) for each in keys.precautions}:
-                self.fault(("cleared", place), f"“{code}”", "a precaution that is named too")
+        if keys.edss is not None and keys.edss >= 10:
+            self.fault(("edss",), "10", "0 to 9.5, of a living person")
+        self._aid()
+        by_pdds = self._by_pdds()
+        if keys.edss is not None and by_pdds is not None and not -BELOW <= keys.edss - by_pdds <= ABOVE:
+            mend = "Leave out the one that is doubtful."
+            self.fault(("pdds",), f"{keys.pdds} beside EDSS {keys.edss:g}", "two that fit each other", mend)
+
+    def _by_pdds(self) -> float | None:
+        return None if self.keys.pdds is None else self.rules.pdds_as_edss.get(self.keys.pdds)
+
+    def _aid(self) -> None:
+        """The walking aid beside what EDSS and PDDS say of walking."""
+        for name, score, needed_from in (
+            ("EDSS", self.keys.edss, AIDED_FROM),
+            ("PDDS", self.keys.pdds, ALWAYS_CANE_FROM),
+        ):
+            if score is None:
+                continue
+            if self.keys.walking_aid == "none" and score >= needed_from:
+                accepted_ = f"an aid: {name} {score:g} means that one is needed to walk"
+                self.fault(("walking_aid",), "none", accepted_)
+            elif self.keys.walking_aid == "wheelchair" and score < WHEELS_FROM:
+                accepted_ = f"{name} {WHEELS_FROM} or more, from which a wheelchair is used, or another aid"
+                self.fault(("walking_aid",), f"wheelchair beside {name} {score:g}", accepted_)
 
     def _swaps(self) -> None:
         ladders = self.library.ladders
@@ -282,7 +345,8 @@ class _Reader:
                 found |= {code, *known[code].serves}
         return frozenset(found)
 
-    def _situations(self, name: str, words: tuple[str, ...]) -> tuple[str, ...]:
+    def _situations(self, name: str, words: tuple[str, ...], among: tuple[str, ...] | None = None) -> tuple[str, ...]:
+        """The codes of situations that are named by code or by row; `among` are those that may be."""
         known = self.library.planning.situations
         by_row = {situation.precaution.casefold(): code for code, situation in known.items()}
         found = []
@@ -290,6 +354,8 @@ class _Reader:
             code = by_row.get(word.casefold(), _code(word))
             if code not in known:
                 self.unknown((name, place), word, list(known))
+            elif among is not None and code not in among:
+                self.fault((name, place), f"“{word}”", "a precaution that is named too")
             elif code not in found:
                 found.append(code)
         return tuple(found)
@@ -342,9 +408,13 @@ class _Reader:
         rows = {row.instrument_id: row for row in self.library.instruments.values()}
         parts = self._parts()
         newest: dict[tuple[str, str | None], Measure] = {}
+        places: dict[tuple[str, str | None], list[int]] = {}
         for place, measure in enumerate(self.keys.measures):
             loc, name = ("measures", place), measure.instrument.upper()
             row = rows.get(name)
+            if name in OWN_KEYS:
+                self.fault((*loc, "instrument"), name, "another instrument", f"Give it as {OWN_KEYS[name]}:")
+                continue
             if row is None:
                 self.unknown((*loc, "instrument"), measure.instrument, sorted(rows))
                 continue
@@ -359,12 +429,17 @@ class _Reader:
             self._plausible(loc, measure, name, part, row)
             clean = measure.model_copy(update={"instrument": name, "part": part})
             before = newest.get((name, part))
-            if before and before.on == measure.on and before.value != measure.value:
-                which = f" of {wording.date(measure.on)}" if measure.on else " without a day"
-                found = f"{measure.value:g} and {before.value:g}{which}"
+            if before and measure.on and before.on == measure.on and before.value != measure.value:
+                found = f"{measure.value:g} and {before.value:g} of {wording.date(measure.on)}"
                 self.fault((*loc, "value"), found, "one value a day", "Keep the one that counts.")
             if before is None or (measure.on or dt.date.min) >= (before.on or dt.date.min):
                 newest[name, part] = clean
+            places.setdefault((name, part), []).append(place)
+        for (name, part), own in places.items():
+            for place in own if len(own) > 1 else ():
+                if self.keys.measures[place].on is None:
+                    found = f"{name}{f' {part}' if part else ''} without a day"
+                    self.fault(("measures", place), found, "a day for each, where there are several")
         return newest
 
     def _parts(self) -> Mapping[str, Mapping[str, float]]:
@@ -399,23 +474,27 @@ class _Reader:
     # Grades by hand
 
     def _grades(self, name: str, given: Mapping[str, str], read: Any) -> Mapping[str, Mapping[Side, float]]:
-        movements = self.rules.movements
         found: dict[str, dict[Side, float]] = {}
+        known = {**{each: each for each in self.rules.movements}, **self.rules.movement_names}
+        if name == "spasticity":
+            known = dict(MUSCLES)
         for word, grade in given.items():
-            stem, _, side = _code(word).rpartition("-")
-            stem = self.rules.movement_names.get(stem, stem)
-            if side not in ("left", "right"):
-                self.fault((name, word), f"“{word}”", "a name that ends in _left or _right")
-                continue
-            if name == "strength" and stem not in movements:
-                self.unknown((name, word), word, [f"{each}-{side}".replace("-", "_") for each in movements])
-                continue
+            stem, _, end = _code(word).rpartition("-")
+            side: Side = "left" if end == "left" else "right"
             value = read(grade)
-            if value is None:
+            if end not in ("left", "right"):
+                self.fault((name, word), f"“{word}”", "a name that ends in _left or _right")
+            elif stem not in known:
+                self.unknown(
+                    (name, word), word, [f"{each}-{side}".replace("-", "_") for each in dict.fromkeys(known.values())]
+                )
+            elif side in found.get(known[stem], {}):
+                self.fault((name, word), f"“{word}” again", "each movement or muscle and side once")
+            elif value is None:
                 grades = "0 to 5, with + or -" if name == "strength" else "0, 1, 1+, 2, 3 or 4"
                 self.fault((name, word), f"“{grade}”", grades)
-                continue
-            found.setdefault(stem, {})["left" if side == "left" else "right"] = value
+            else:
+                found.setdefault(known[stem], {})[side] = value
         return found
 
     @staticmethod
@@ -446,6 +525,7 @@ def not_known(profile: Profile) -> Iterator[str]:
     for name, missing in (
         ("how far disability goes (EDSS or PDDS)", not profile.edss_from),
         ("falls in the last 6 months", keys.falls_6_months is None),
+        ("the safety questions (precautions)", "precautions" not in keys.model_fields_set),
         ("when the last relapse was", keys.months_since_relapse is None),
         ("who is near", keys.setting == "unknown" and keys.helper is None),
         ("what equipment there is", keys.equipment is None),

@@ -6,12 +6,12 @@ planning/situations.yaml. A stop or an uncleared refer yields no training.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from neurodash.library import Library
 from neurodash.library.exercises import Guard
-from neurodash.library.planning import Situation, Trigger, Window
+from neurodash.library.planning import Changes, PlanningRules, Situation, Trigger, Window
 from neurodash.planning.plan import Screened, Status
 from neurodash.planning.profile import GUARDS, SEATED_FROM, Profile
 
@@ -26,10 +26,12 @@ class Limits:
     """What is left open once every met precaution has changed it."""
 
     seated: bool = False
-    lowest: bool = False
+    seated_because: str = ""
+    lowest: int = 0  # weeks
     rungs: int = 0
     levels: Mapping[str, frozenset[str]] = field(default_factory=dict)
     guard: Guard = "alone"  # for work on the feet, at least
+    lying: Guard = "alone"  # for work lying down, at least
     not_before: Mapping[str, int] = field(default_factory=dict)
     rest: int = 0
     effort: int | None = None
@@ -37,6 +39,7 @@ class Limits:
     minutes: int | None = None
     apart: bool = False
     say: tuple[str, ...] = ()
+    on_feet: tuple[str, ...] = ()
     because: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # a change -> the precautions it is from
 
 
@@ -54,7 +57,8 @@ class Screening:
 
 def screen(profile: Profile, library: Library) -> Screening:
     """Every precaution that a profile names or shows, and what follows."""
-    met, situations = [], []
+    met: list[Screened] = []
+    changes: list[tuple[str, Changes]] = []
     for code, situation in library.planning.situations.items():
         because = "named in the profile" if code in profile.situations else _shown(situation, profile)
         if not because:
@@ -63,14 +67,17 @@ def screen(profile: Profile, library: Library) -> Screening:
         cleared = code in profile.cleared and row.severity != "stop"
         met.append(Screened(row.precaution_id, situation.label, row.severity, because, row.action, cleared))
         if row.severity != "stop":
-            situations.append((row.precaution_id, situation))
+            changes.append((row.precaution_id, situation.changes))
     met.sort(key=lambda each: (ORDER[each.severity], each.precaution))
     stops = [each for each in met if each.severity == "stop"]
     refers = [each for each in met if each.severity == "refer" and not each.cleared]
     what_now = [each.action for each in (*stops, *refers)]
     what_now += _beyond(profile) if not stops else []
     status: Status = "stop" if stops else "refer" if what_now else "ready"
-    return Screening(status, tuple(met), tuple(dict.fromkeys(what_now)), _limits(situations, profile))
+    rules = library.planning.rules
+    changes += [("", each.changes) for each in rules.from_edss if profile.edss >= each.edss]
+    limits = _limits(changes, _seated(profile, rules))
+    return Screening(status, tuple(met), tuple(dict.fromkeys(what_now)), limits)
 
 
 def _beyond(profile: Profile) -> list[str]:
@@ -100,7 +107,7 @@ def _shown(situation: Situation, profile: Profile) -> str:
 
 
 def _asked(trigger: Trigger) -> list[str]:
-    given = {name for name in trigger.model_fields_set if getattr(trigger, name) is not None}
+    given = {name for name in trigger.model_fields_set if getattr(trigger, name) not in (None, ())}
     return sorted({"instrument" if name in ("part", "low", "high") else name for name in given})
 
 
@@ -115,6 +122,10 @@ def _holds(name: str, trigger: Trigger, profile: Profile) -> str:
     if name == "spasticity":
         grade = profile.worst_spasticity
         return f"MAS {grade:g}" if grade is not None and grade >= (trigger.spasticity or 0) else ""
+    if name == "unknown":
+        missing = [each for each in trigger.unknown if getattr(keys, each) is None]
+        told = ", ".join(each.replace("_", " ") for each in missing)
+        return f"{told}: not known" if len(missing) == len(trigger.unknown) else ""
     if name == "aid":
         return "walks with an aid" if profile.has_aid == trigger.aid and profile.has_aid else ""
     if name == "edss":
@@ -131,36 +142,58 @@ def _holds(name: str, trigger: Trigger, profile: Profile) -> str:
     return f"{name.replace('_', ' ')}: {held}" if held is not None and held >= getattr(trigger, name) else ""
 
 
-def _limits(met: list[tuple[str, Situation]], profile: Profile) -> Limits:
+def _seated(profile: Profile, rules: PlanningRules) -> str:
+    """Why this person trains on a seat, whatever the precautions say; empty where nothing does."""
+    if not profile.edss_from:
+        return "EDSS is not known"
+    if profile.edss >= SEATED_FROM:
+        return f"{profile.edss_from.upper()} stands for a wheelchair"
+    when, aid = rules.seated_when, profile.keys.walking_aid
+    if aid in when.aids:
+        return f"{aid} as the walking aid"
+    for movement, grade in when.weaker_than.items():
+        sides = profile.strength.get(movement, {})
+        if len(sides) == 2 and max(sides.values()) < grade:
+            return f"{rules.movements[movement].label} is below MRC {grade:g} on both sides"
+    worst = profile.worst_spasticity
+    if worst is not None and when.spasticity is not None and worst >= when.spasticity:
+        return f"MAS {worst:g}"
+    return ""
+
+
+def _limits(met: Sequence[tuple[str, Changes]], seated_because: str) -> Limits:
     """All changes together: the most careful of each."""
+    every = [changes for _, changes in met]
     because: dict[str, list[str]] = {}
     levels: dict[str, set[str]] = {}
     not_before: dict[str, int] = {}
-    seated = lowest = apart = False
-    rungs = rest = 0
-    guard: Guard = "alone"
-    effort = minutes = None
-    window: Window | None = None
-    say: list[str] = []
-    for row, situation in met:
-        changes = situation.changes
+    for row, changes in met:
         for name in changes.model_fields_set:
-            because.setdefault(name, []).append(row)
-        seated, lowest, apart = seated or changes.seated, lowest or changes.lowest, apart or changes.apart
-        rungs, rest = max(rungs, changes.rungs), max(rest, changes.rest)
+            if row:
+                because.setdefault(name, []).append(row)
         for variable, found in changes.levels.items():
             levels.setdefault(variable, set()).update(found)
         for variable, week in changes.not_before.items():
             not_before[variable] = max(week, not_before.get(variable, 1))
-        guard = max(guard, changes.guard or "alone", key=GUARDS.index)
-        effort = min((e for e in (effort, changes.effort) if e is not None), default=None)
-        minutes = min((m for m in (minutes, changes.minutes) if m is not None), default=None)
-        window = window or changes.window
-        say += changes.say
-    if not profile.edss_from or profile.edss >= SEATED_FROM:
-        seated = True
+
+    def most_guarded(guards: Iterable[Guard | None]) -> Guard:
+        return max((each or "alone" for each in guards), key=GUARDS.index, default="alone")
+
     return Limits(
-        seated=seated, lowest=lowest, rungs=rungs, levels={v: frozenset(found) for v, found in levels.items()}, guard=guard,
-        not_before=not_before, rest=rest, effort=effort, window=window, minutes=minutes, apart=apart,
-        say=tuple(dict.fromkeys(say)), because={name: tuple(rows) for name, rows in because.items()},
-    )  # fmt: skip
+        seated=bool(seated_because) or any(each.seated for each in every),
+        seated_because=seated_because,
+        lowest=max((each.lowest for each in every), default=0),
+        rungs=max((each.rungs for each in every), default=0),
+        levels={variable: frozenset(found) for variable, found in levels.items()},
+        guard=most_guarded(each.guard for each in every),
+        lying=most_guarded(each.lying for each in every),
+        not_before=not_before,
+        rest=max((each.rest for each in every), default=0),
+        effort=min((each.effort for each in every if each.effort is not None), default=None),
+        window=next((each.window for each in every if each.window), None),
+        minutes=min((each.minutes for each in every if each.minutes is not None), default=None),
+        apart=any(each.apart for each in every),
+        say=tuple(dict.fromkeys(line for each in every for line in each.say)),
+        on_feet=tuple(dict.fromkeys(line for each in every for line in each.on_feet)),
+        because={name: tuple(rows) for name, rows in because.items()},
+    )

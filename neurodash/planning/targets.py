@@ -8,9 +8,8 @@ from neurodash.library import Library
 from neurodash.library.planning import Clue, Focus, Target
 from neurodash.planning.profile import Profile
 
-WEAK_GRADE = 4.0  # MRC below which a muscle group counts as weak. Expert judgement: 4 holds against some resistance
 FULL_GRADE = 5.0
-WEAK = 0.2  # of a clue's way from best to worst from which a target counts as weak. Expert judgement
+WEAK = 0.2  # of the way from best to worst from which a target counts as weak: MRC 4 and less. Expert judgement
 
 
 @dataclass(frozen=True)
@@ -28,9 +27,10 @@ class Ranked:
         return self.weakness is not None and self.weakness >= WEAK
 
 
-def rank(focus: Focus, profile: Profile, library: Library) -> tuple[Ranked, ...]:
-    """The targets of a focus, weakest first; then those nobody measured, in the stated order; strong ones last."""
-    order = {each.target: each.unmeasured for each in focus.targets}
+def rank(focus: Focus, profile: Profile, library: Library, seated: bool) -> tuple[Ranked, ...]:
+    """The targets of a focus, weakest first; then those nobody measured, in the stated order, which for somebody on a
+    seat begins with arms and trunk; strong ones last."""
+    order = {each.target: (each.seated if seated else None) or each.unmeasured for each in focus.targets}
     found = [_ranked(each, profile, library) for each in focus.targets]
 
     def place(each: Ranked) -> tuple[int, float, int]:
@@ -42,6 +42,7 @@ def rank(focus: Focus, profile: Profile, library: Library) -> tuple[Ranked, ...]
 
 
 def _ranked(target: Target, profile: Profile, library: Library) -> Ranked:
+    names = {row.instrument_id: row.name for row in library.instruments.values()}
     weakness: list[float] = []
     told: list[str] = []
     refs: list[str] = []
@@ -49,12 +50,14 @@ def _ranked(target: Target, profile: Profile, library: Library) -> Ranked:
         value = profile.value(clue.instrument, clue.part)
         if value is not None:
             weakness.append(_weakness(clue, value))
-            part = f" {clue.part}" if clue.part else ""
-            told.append(f"{clue.instrument}{part} {value:g} (best {clue.best:g})")
+            part = f", {clue.part}" if clue.part else ""
+            told.append(
+                f"{names.get(clue.instrument, clue.instrument)}{part}: {value:g}, where {clue.best:g} is not weak at all"
+            )
             refs.append(clue.instrument)
     for movement in target.strength:
         for side, grade in sorted(profile.strength.get(movement, {}).items()):
-            weakness.append(max(0.0, (FULL_GRADE - grade) / FULL_GRADE) if grade < WEAK_GRADE else 0.0)
+            weakness.append(max(0.0, (FULL_GRADE - grade) / FULL_GRADE))
             told.append(f"{library.planning.rules.movements[movement].label}, {side}: MRC {mrc(grade)}")
             refs.append("MRC")
     name = library.exercises.words.targets[target.target].label

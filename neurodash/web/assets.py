@@ -16,7 +16,7 @@ TYPES = {
     ".png": "image/png",
 }
 # One stylesheet for the reader: fewer requests, and the order of the cascade in one place.
-STYLES = ("tokens.css", "base.css", "parts.css", "training.css", "pages.css", "print.css")
+STYLES = ("tokens.css", "base.css", "parts.css", "training.css", "plan.css", "pages.css", "print.css")
 
 
 @cache

@@ -24,6 +24,7 @@ register.filter("thousands", wording.thousands)
 register.filter("p_value", wording.p_value)
 register.filter("value", wording.value)
 register.filter("estimate", charts.estimate)
+register.filter("in_weeks", wording.weeks)
 
 
 @register.filter
@@ -73,3 +74,60 @@ def linked_data(data: dict[str, Any]) -> SafeString:
     """schema.org data for machines. Inert to the browser, and no text in it can close the element."""
     text = json.dumps(data, ensure_ascii=False).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
     return format_html('<script type="application/ld+json">{}</script>', mark_safe(text))  # noqa: S308
+
+
+@register.filter
+def at(mapping: Any, key: str) -> Any:
+    """The value of a key that is only known here; nothing where there is none."""
+    return mapping.get(key, ()) if hasattr(mapping, "get") else ()
+
+
+@register.filter
+def spaced(code: str) -> str:
+    """`hip-flexors` as two words."""
+    return code.replace("-", " ")
+
+
+@register.filter
+def without_stop(text: str) -> str:
+    """A sentence on the way to becoming part of another one."""
+    return text.rstrip(".")
+
+
+@register.filter
+def lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+# The form of a plan
+
+
+@register.simple_tag
+def answer(form: Any, name: str, *parts: str) -> str:
+    """What was answered in a field, to stand in it again."""
+    found: str = form.one("".join((name, *parts)))
+    return found
+
+
+@register.simple_tag
+def ticked(form: Any, name: str, code: str) -> str:
+    """` checked` where this choice was made."""
+    return " checked" if code in form.values.get(name, ()) else ""
+
+
+@register.inclusion_tag("parts/choices.html")
+def choose(form: Any, name: str, label: str, choices: Any, hint: str = "", empty: str = "not known") -> dict[str, Any]:
+    """A labelled list to choose one from."""
+    return {
+        "name": name, "label": label, "hint": hint, "empty": empty, "errors": form.errors.get(name, ()),
+        "choices": [(code, told, code == form.one(name)) for code, told in choices],
+    }  # fmt: skip
+
+
+@register.inclusion_tag("parts/number.html")
+def write(form: Any, name: str, label: str, hint: str = "", kind: str = "text", longest: int = 12) -> dict[str, Any]:
+    """A labelled field to write in; `kind` is text, decimal, date or time."""
+    return {
+        "name": name, "label": label, "hint": hint, "value": form.one(name), "errors": form.errors.get(name, ()),
+        "type": kind if kind in ("date", "time") else "text", "mode": "decimal" if kind == "decimal" else "", "longest": longest,
+    }  # fmt: skip

@@ -3,6 +3,7 @@
 from django.urls import path, register_converter
 from django.urls.converters import SlugConverter
 
+from neurodash.web.planning import views as planning_views
 from neurodash.web.reading import training_views, views
 
 
@@ -34,9 +35,11 @@ urlpatterns = [
     path("evidence/<code:result_id>/", views.result),
     path("exercises/", training_views.exercises),
     path("exercises/pictures/", training_views.sheet),
+    path("exercises/together/", training_views.together),
     path("exercises/ladders/", training_views.ladders),
     path("exercises/ladders/<slug:slug>/", training_views.ladder),
     path("exercises/<slug:slug>/", training_views.exercise),
+    path("plans/new/", planning_views.plan),
     path("<slug:code>/", views.condition),
     path("<slug:code>/<slug:slug>/", views.brief),
     path("<slug:code>/<slug:slug>/evidence/<slug:outcome>/", views.evidence),

@@ -24,7 +24,7 @@ from tests.planning.test_people import HOME
 
 ANNA: dict[str, Any] = {
     **HOME, "edss": 3.5, "focus": ["balance", "resistance"], "goals": [{"text": "carry shopping up the path"}],
-    "precautions": ["heat-sensitivity"], "strength": {"knee-extension-left": "3+", "knee-extension-right": "4"},
+    "precautions": ["heat-sensitivity"], "strength": {"dorsiflexion-left": "3+", "dorsiflexion-right": "4"},
 }  # fmt: skip
 SIGNED = Signed("Dr. A. Example", "+49 30 123456")
 

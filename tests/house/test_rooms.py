@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "pictures": {"errors", "wording", "body", "library", "evidence"},
     "documents": {"errors", "wording", "library", "evidence", "planning", "pictures"},
     "watch": {"errors", "wording", "library", "evidence"},
-    "web": {"errors", "wording", "library", "evidence", "planning", "pictures"},
+    "web": {"errors", "wording", "library", "evidence", "planning", "pictures", "documents"},
     "cli": {"errors", "wording", "library", "evidence", "planning", "pictures", "documents", "watch", "web"},
     "__main__": {"cli"},
     "__init__": set(),

@@ -63,6 +63,8 @@ def stops(data: dict[str, Any], plan: Plan) -> Iterator[str]:
         yield f"a stop row, and the plan is {plan.status}"
     if "refer" in severities and plan.status == "ready":
         yield "a refer row, and the plan is ready"
+    if plan.status == "ready" and not all(week.sessions or week.lighter for week in plan.weeks):
+        yield "ready, with a week without a session"
     if plan.status != "ready" and (plan.weeks or not plan.what_now):
         yield f"{plan.status} with sessions, or without what to do"
     named = {OURS.planning.situations[code.replace("_", "-")].precaution for code in data.get("precautions", ())}

@@ -41,9 +41,10 @@ def profiles(draw: st.DrawFn, hard: bool = True) -> dict[str, Any]:
     """A profile as plain data. With `hard`, stops and refers are among the precautions."""
 
     def maybe(name: str, strategy: st.SearchStrategy[Any]) -> None:
-        if draw(st.booleans()):
+        if thorough or draw(st.booleans()):
             found[name] = draw(strategy)
 
+    thorough = draw(st.integers(0, 2)) == 0  # somebody who was asked everything
     found: dict[str, Any] = {"code": "P-1", "condition": "ms"}
     disability = draw(st.sampled_from(["edss", "edss", "edss", "pdds", "neither"]))
     if disability == "edss":
@@ -52,7 +53,7 @@ def profiles(draw: st.DrawFn, hard: bool = True) -> dict[str, Any]:
         found["pdds"] = draw(st.integers(0, 8))
     maybe("age", st.integers(18, 90))
     maybe("months_since_relapse", st.integers(1 if not hard else 0, 200))
-    maybe("falls_6_months", st.integers(0, 6))
+    maybe("falls_6_months", st.integers(0, 6 if hard else 3))
     if "falls_6_months" in found and draw(st.booleans()):
         found["falls_3_months"] = draw(st.integers(0, min(found["falls_6_months"], 6 if hard else 1)))
     maybe("setting", st.sampled_from(["home_alone", "home_with_partner", "clinic", "group"]))

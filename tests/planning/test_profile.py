@@ -9,7 +9,7 @@ import pytest
 
 from neurodash.errors import DataError
 from neurodash.library import CONTENT
-from neurodash.planning.profile import read_profile
+from neurodash.planning.profile import Profile, read_profile
 from tests.planning.people import ON, OURS
 
 EXAMPLE = (CONTENT / "planning" / "example.yaml").read_text(encoding="utf-8")
@@ -60,7 +60,42 @@ def test_the_example_can_be_used_as_it_is() -> None:
         ({"measures": [{"instrument": "MINIBEST", "part": "reactiv", "value": 1}]}, "Did you mean reactive?"),
         ({"measures": [{"instrument": "TUGG", "value": 10}]}, "Did you mean TUG?"),
         ({"measures": [{"instrument": "TUG", "value": 10, "on": "2027-01-01"}]}, "in the future"),
-        ({"measures": [{"instrument": "TUG", "value": 10}, {"instrument": "TUG", "value": 12}]}, "one value a day"),
+        (
+            {"measures": [{"instrument": "TUG", "value": v, "on": "2026-11-02"} for v in (10, 12)]},
+            "12 and 10 of 2 November 2026; accepted: one value a day",
+        ),
+        (
+            {"measures": [{"instrument": "TUG", "value": 10}, {"instrument": "TUG", "value": 10, "on": "2026-11-02"}]},
+            "measures.0: TUG without a day; accepted: a day for each, where there are several",
+        ),
+        ({"measures": [{"instrument": "EDSS", "value": 6}]}, "Give it as edss:"),
+        ({"measures": [{"instrument": "pdds", "value": 4}]}, "Give it as pdds:"),
+        ({"measures": [{"instrument": "FALLS", "value": 4}]}, "Give it as falls_6_months:"),
+        ({"measures": [{"instrument": "TUG", "value": True}]}, "value: true; accepted: a number"),
+        ({"measures": [{"instrument": "TUG", "value": "10"}]}, "value: “10”; accepted: a number"),
+        (
+            {"measures": [{"instrument": "TUG", "value": 10, "on": 1794441600}]},
+            "on: “1794441600”; accepted: a date from 1950",
+        ),
+        ({"measures": [{"instrument": "TUG", "value": 10, "on": "1949-12-31"}]}, "accepted: a date from 1950 on"),
+        ({"measures": [{"instrument": "TUG", "value": 10, "on": "20261102"}]}, "accepted: a date from 1950 on"),
+        ({"edss": True}, "edss: true; accepted: a number"),
+        ({"edss": "6"}, "edss: “6”; accepted: a number"),
+        ({"age": True}, "age: true; accepted: a whole number"),
+        ({"months_since_relapse": "3"}, "months_since_relapse: “3”; accepted: a number"),
+        ({"minutes_per_week": "90"}, "minutes_per_week: “90”; accepted: a whole number"),
+        ({"falls_6_months": False}, "falls_6_months: false; accepted: a whole number"),
+        ({"edss": 4.5, "walking_aid": "wheelchair"}, "EDSS 5 or more, from which a wheelchair is used, or another aid"),
+        ({"pdds": 4, "walking_aid": "wheelchair"}, "PDDS 5 or more, from which a wheelchair is used, or another aid"),
+        ({"pdds": 5, "walking_aid": "none"}, "an aid: PDDS 5 means that one is needed to walk"),
+        ({"edss": 2, "pdds": 4}, "pdds: 4 beside EDSS 2; accepted: two that fit each other"),
+        ({"strength": {"knee_extension_left": 3, "knee-extension-left": 4}}, "“knee-extension-left” again"),
+        ({"strength": {"dorsiflexion_left": 3, "ankle_dorsiflexion_left": 4}}, "“ankle_dorsiflexion_left” again"),
+        ({"spasticity": {"calf_left": 3, "plantarflexors_left": 1}}, "each movement or muscle and side once"),
+        ({"spasticity": {"banana_left": 4}}, "“banana_left”; accepted: calf_left, toe_flexors_left, hamstrings_left"),
+        ({"goals": [{"text": "walk\u202eback"}]}, "goals.0.text"),
+        ({"enjoys": ["garden\x9b2Jing"]}, "enjoys.0"),
+        ({"code": "P\u202e1"}, "a code, never a name"),
         ({"strength": {"knee_extension_left": "6"}}, "0 to 5, with + or -"),
         ({"strength": {"kne_extension_left": "4"}}, "Did you mean knee_extension_left?"),
         ({"strength": {"knee_extension": "4"}}, "_left or _right"),
@@ -102,6 +137,49 @@ def test_all_problems_come_at_once_in_the_order_of_the_file() -> None:
 )
 def test_what_is_no_profile_is_told_and_never_a_traceback(text: str) -> None:
     assert problems(text)
+
+
+def profile(**keys: Any) -> Profile:
+    return read_profile(json.dumps({"code": "P-1", "condition": "ms", **keys}), "p.yaml", OURS, ON)
+
+
+def test_every_key_is_held_against_the_library_where_another_has_the_wrong_shape() -> None:
+    found = problems("code: P-1\nage: 500\ncondition: xx\nedss: 7\nequipment: [zzz]\nwalking_aid: none\n")
+    assert [each.split(": ")[:2] for each in found] == [
+        ["p.yaml:2", "age"],
+        ["p.yaml:3", "condition"],
+        ["p.yaml:5", "equipment.0"],
+        ["p.yaml:6", "walking_aid"],
+    ]
+
+
+def test_what_clears_a_precaution_of_the_wrong_shape_is_not_held_against_it() -> None:
+    assert "precautions" in one(precautions=3, cleared=["pregnancy"])
+
+
+def test_an_aid_goes_with_its_step_of_the_pdds_as_with_the_edss() -> None:
+    assert [profile(pdds=step).has_aid for step in range(9)] == [False] * 4 + [True] * 5
+    assert profile(edss=6).has_aid
+    assert not profile(edss=5.5).has_aid
+    assert profile(pdds=4, walking_aid="none").has_aid  # at times, outside: no contradiction
+
+
+@pytest.mark.parametrize(
+    ("edss", "pdds", "counts"), [(3.5, 4, (6.0, "pdds")), (6.5, 4, (6.5, "edss")), (6.0, 4, (6.0, "edss"))]
+)
+def test_of_edss_and_pdds_the_more_severe_counts(edss: float, pdds: int, counts: tuple[float, str]) -> None:
+    read = profile(edss=edss, pdds=pdds)
+    assert (read.edss, read.edss_from) == counts
+
+
+@pytest.mark.parametrize("named", ["pregnancy", OURS.planning.situations["pregnancy"].precaution])
+@pytest.mark.parametrize("cleared", ["Pregnancy", OURS.planning.situations["pregnancy"].precaution.lower()])
+def test_a_precaution_is_cleared_by_row_or_by_code_however_it_was_named(named: str, cleared: str) -> None:
+    assert profile(precautions=[named], cleared=[cleared]).cleared == {"pregnancy"}
+
+
+def test_another_name_of_a_muscle_is_that_muscle() -> None:
+    assert profile(spasticity={"Plantarflexors_left": "1+"}).spasticity == {"calf": {"left": 1.5}}
 
 
 def test_a_huge_profile_is_refused_by_its_lists() -> None:

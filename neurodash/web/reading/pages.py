@@ -215,6 +215,7 @@ def brief_page(
         "caption": caption,
         "note": references.html(brief.note),
         "phases": phases(protocol, library, references),
+        "focus": next((c for c, each in library.planning.rules.focuses.items() if each.protocol == protocol.id), ""),
         "before_dose": parts(before_dose),
         "plan": dosing(protocol, library, references),
         "after_dose": parts(after_dose),

@@ -11,6 +11,7 @@ from neurodash.web.ready import MARK, ready
 from neurodash.web.shelf import shelf
 
 SINGLE = ("words", "target", "position", "kind", "rung", "uses", "edss", "guard")  # parts of a search with one value
+MAX_TOGETHER = 1_500  # characters of the ids of a sheet
 MAX_WISH = 60  # characters of one part of a search. Ours: the longest code has twenty
 
 
@@ -69,6 +70,16 @@ def sheet(request: HttpRequest) -> HttpResponse:
         for exercise in library.exercises.exercises.values()
     ]
     return render(request, "pictures.html", {"every": every})
+
+
+@require_safe
+def together(request: HttpRequest) -> HttpResponse:
+    """The exercises of a printed sheet, for the phone: their ids, in order, and nothing about a person."""
+    library = shelf().current()
+    known = library.exercises.exercises
+    asked = dict.fromkeys(request.GET.get("these", "")[:MAX_TOGETHER].split())
+    found = [training.card(known[name], library) for name in asked if name in known]
+    return render(request, "together.html", {"cards": found, "missing": sum(name not in known for name in asked)})
 
 
 @require_safe

@@ -1,0 +1,213 @@
+"""Build a plan without an account: a form, the plan, the sheet and a file to keep. Nothing is stored here.
+
+Every answer is worked out from what came with the request and forgotten, so there is nothing that a forged request could
+change, and no token is needed.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_http_methods
+
+from neurodash import wording
+from neurodash.documents.handout import PAPERS, pdf
+from neurodash.errors import DataError, Problem
+from neurodash.library import Library
+from neurodash.planning.build import make
+from neurodash.planning.handout import Signed, handout
+from neurodash.planning.plan import Plan
+from neurodash.planning.profile import Profile, read_profile
+from neurodash.web.planning import pages
+from neurodash.web.planning.form import (
+    AIDS,
+    EXPERIENCE,
+    HELPERS,
+    MAS,
+    MRC,
+    MUSCLES,
+    PHENOTYPES,
+    SETTINGS,
+    STEPS,
+    TIMES,
+    Form,
+    day_choices,
+    edss_choices,
+    errors_by_field,
+    from_profile,
+    pdds_choices,
+    to_profile,
+)  # fmt: skip
+from neurodash.web.shelf import shelf
+
+WHERE = "your answers"
+MAX_FILE = 900_000  # bytes, below what the door lets in
+MAX_NAME = 80  # characters of a name or a number on the sheet
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def plan(request: HttpRequest) -> HttpResponse:
+    """The form, or what was asked of it: make, edit, swap, sheet, keep, open."""
+    library = shelf().current()
+    if request.method != "POST":
+        focus = [code for code in request.GET.getlist("focus") if code in library.planning.rules.focuses]
+        return _form(request, Form(library, {"focus": focus or list(library.planning.rules.focuses)}))
+    do, _, detail = request.POST.get("do", "make").partition(" ")
+    try:
+        if do == "open":
+            data, start = _opened(request)
+        elif request.POST.get("profile"):
+            data, start = _carried(request)
+            if do == "swap":
+                data = _swapped(data, detail)
+        else:
+            return _from_form(request, library)
+        if do == "edit":
+            return _form(
+                request, Form(library, {**from_profile(data), "start": [start.isoformat()]}, base=json.dumps(data))
+            )
+        profile, made = _made(data, start, library)
+    except DataError as error:
+        return _form(request, Form(library, {}, {"": [str(each) for each in error.problems[:20]]}), status=400)
+    if do == "sheet":
+        return _sheet(request, made, library)
+    if do == "keep":
+        return _file(made.to_json().encode(), "application/json", f"{made.code}-plan.json")
+    return _page(request, made, profile, library)
+
+
+def _from_form(request: HttpRequest, library: Library) -> HttpResponse:
+    answers = request.POST
+    data, fields = to_profile(answers, library)
+    values = {key: answers.getlist(key) for key in answers}
+    try:
+        start = _day(answers.get("start", ""))
+    except DataError as error:
+        return _form(
+            request, Form(library, values, {"start": [str(error.problems[0])]}, answers.get("base", "")), status=400
+        )
+    try:
+        profile, made = _made(data, start, library)
+    except DataError as error:
+        errors = errors_by_field(error.problems, fields)
+        return _form(request, Form(library, values, errors, answers.get("base", "")), status=400)
+    return _page(request, made, profile, library)
+
+
+def _made(data: Mapping[str, Any], start: dt.date, library: Library) -> tuple[Profile, Plan]:
+    profile = read_profile(json.dumps(data), WHERE, library, settings.CONFIG.today())
+    return profile, make(profile, library, start)
+
+
+def _day(text: str) -> dt.date:
+    today: dt.date = settings.CONFIG.today()
+    try:
+        day = dt.date.fromisoformat(text.strip()) if text.strip() else today
+    except ValueError:
+        raise DataError([Problem("start", f"“{text[:20]}”", "a day, such as 2026-11-30")]) from None
+    if abs((day - today).days) > 3 * 365:
+        raise DataError([Problem("start", wording.date(day), "a day within three years of today")])
+    return day
+
+
+def _carried(request: HttpRequest) -> tuple[dict[str, Any], dt.date]:
+    """The profile that travels in the page."""
+    return _data(request.POST["profile"], "the page"), _day(request.POST.get("start", ""))
+
+
+def _opened(request: HttpRequest) -> tuple[dict[str, Any], dt.date]:
+    """The profile in a file: of a plan that was kept, or a profile as `neurodash plan example` prints it."""
+    file = request.FILES.get("file")
+    if file is None:
+        raise DataError([Problem("the file", "nothing", "a plan that was saved here, or a profile")])
+    if (file.size or 0) > MAX_FILE:
+        raise DataError([Problem("the file", f"{file.size} bytes", f"at most {MAX_FILE:,}")])
+    text = file.read().decode("utf-8", "replace")
+    if not text.lstrip().startswith("{"):
+        return _plain(read_profile(text, "the file", shelf().current(), settings.CONFIG.today())), _day("")
+    data = _data(text, "the file")
+    if "weeks" in data:
+        kept = data.get("profile")
+        if not isinstance(kept, dict) or not kept:
+            raise DataError(
+                [Problem("the file", "a plan without the profile it was made from", "a plan that was saved here")]
+            )
+        return kept, _day(str(data.get("start", "")))
+    return data, _day("")
+
+
+def _plain(profile: Profile) -> dict[str, Any]:
+    data: dict[str, Any] = profile.keys.model_dump(mode="json", exclude_defaults=True)
+    return data
+
+
+def _data(text: str, where: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        raise DataError([Problem(where, "no JSON", "a plan that was saved here, or a profile")]) from None
+    if not isinstance(found, dict):
+        raise DataError([Problem(where, "a list or a single value", "a plan that was saved here, or a profile")])
+    return found
+
+
+def _swapped(data: dict[str, Any], detail: str) -> dict[str, Any]:
+    """The profile with one swap more: `target ladder rung`, `target out`, or `target back`."""
+    target, _, what = detail.partition(" ")
+    kept = data.get("swaps")
+    swaps = dict(kept) if isinstance(kept, dict) else {}
+    swaps.pop(target, None)
+    if what == "out":
+        swaps[target] = {}
+    elif found := re.fullmatch(r"(\S+) (\d{1,2})", what):
+        swaps[target] = {"ladder": found[1], "rung": int(found[2])}
+    return {**data, "swaps": swaps}
+
+
+def _form(request: HttpRequest, form: Form, status: int = 200) -> HttpResponse:
+    context = {
+        "form": form, "steps": STEPS, "edss": edss_choices(), "pdds": pdds_choices(), "days": day_choices(),
+        "sides": ("left", "right"), "mrc": MRC, "mas": MAS, "muscles": MUSCLES, "phenotypes": list(PHENOTYPES.items()),
+        "aids": list(AIDS.items()), "settings": list(SETTINGS.items()), "helpers": list(HELPERS.items()),
+        "times": list(TIMES.items()), "experience": list(EXPERIENCE.items()),
+    }  # fmt: skip
+    return render(request, "plan_form.html", context, status=status)
+
+
+def _page(
+    request: HttpRequest, made: Plan, profile: Profile, library: Library, problem: str = "", status: int = 200
+) -> HttpResponse:
+    context = {**pages.page(made, profile, library), "papers": PAPERS, "problem": problem}
+    return render(request, "plan.html", context, status=status)
+
+
+def _sheet(request: HttpRequest, made: Plan, library: Library) -> HttpResponse:
+    answers = request.POST
+    week = answers.get("week", "1")
+    signed = Signed(answers.get("clinician", "")[:MAX_NAME].strip(), answers.get("phone", "")[:MAX_NAME].strip())
+    try:
+        told = handout(made, library, int(week) if week.isascii() and week.isdigit() else 0, signed)
+        exercises = "+".join(dict.fromkeys(entry.exercise for session in told.sessions for entry in session.entries))
+        address = (
+            f"{settings.CONFIG.url.rstrip('/')}/exercises/together/?these={exercises}" if settings.CONFIG.url else ""
+        )
+        made_pdf = pdf(
+            told, library, "us-letter" if answers.get("paper") == "us-letter" else "a4", "large" in answers, address
+        )
+    except DataError as error:
+        profile = read_profile(json.dumps(dict(made.profile)), WHERE, library, settings.CONFIG.today())
+        return _page(request, made, profile, library, " ".join(map(str, error.problems)), status=400)
+    return _file(made_pdf, "application/pdf", f"{made.code}-week-{week}.pdf")
+
+
+def _file(data: bytes, kind: str, name: str) -> HttpResponse:
+    response = HttpResponse(data, content_type=kind)
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
