@@ -16,6 +16,7 @@ import time
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
 
 from neurodash.planning.build import make
 from tests.planning import guarantees
@@ -39,7 +40,7 @@ def drawn(people: int, start: int) -> tuple[collections.Counter[str], list[str]]
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(profiles())
+    @given(st.booleans().flatmap(lambda hard: profiles(hard=hard)))
     def one(data: dict[str, Any]) -> None:
         plan = guarantees.planned(data)
         count[plan.status] += 1

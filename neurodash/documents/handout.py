@@ -33,7 +33,7 @@ TIERS = (
     ("red", "Red", "Do not train. Rest, and call us."),
 )
 WORDS = {
-    "safety": "What is normal, and what is not", "call": "Call us:", "before": "Before you start", "kit": "You need:",
+    "safety": "What is normal, and when to do less", "call": "Call us:", "before": "Before you start", "kit": "You need:",
     "you": "For you:", "care": "Take care:", "hard": "How hard:", "near": "Who is with you:", "mistake": "Watch for:",
     "moves": "How it goes on", "up": "Going up:", "back": "Going back:", "date": "Date", "done": "Tick what you did",
     "signed": "The green, amber and red amounts were set beforehand by:", "note": "What we should know:",
@@ -72,7 +72,7 @@ def _data(sheet: Handout, library: Library, paper: str, large: bool, address: st
     title = f"Your exercises, week {weeks}" if len(sheet.weeks) == 1 else f"Your exercises, weeks {weeks}"
     signed = sheet.signed
     head = [("Code", sheet.code), ("When", span), ("How much", sheet.time), ("What you want", sheet.goal)]
-    head += [("We look again on", sheet.review), ("From", signed.clinician)]
+    head += [("Somebody with you", _company(sheet)), ("We look again on", sheet.review), ("From", signed.clinician)]
     return {
         "title": title, "paper": paper, "large": large, "running": f"{sheet.code} · {title}", "version": f"NeuroDash {sheet.version}",
         "contact": f"{WORDS['call']} {signed.phone}" if signed.phone else "", "phone": signed.phone, "clinician": signed.clinician,
@@ -89,6 +89,15 @@ def _data(sheet: Handout, library: Library, paper: str, large: bool, address: st
         "lessons": [each.model_dump() for each in sheet.lessons],
         "weeks": [_log(number, sheet.sessions) for number in sheet.weeks],
     }  # fmt: skip
+
+
+def _company(sheet: Handout) -> str:
+    """For which exercises somebody has to be there: what a person who falls needs to know before anything else."""
+    numbers = [str(entry.number) for session in sheet.sessions for entry in session.entries if entry.near]
+    every = sum(len(session.entries) for session in sheet.sessions)
+    if not numbers:
+        return ""
+    return "for every exercise" if len(numbers) == every else f"for {wording.joined(numbers)}"
 
 
 def _session(session: SheetSession, library: Library) -> dict[str, Any]:

@@ -48,10 +48,11 @@ class ExerciseWords(Row):
 
 
 class Caution(Row):
-    """A precaution that takes an exercise out, or changes how it is done."""
+    """A precaution that takes an exercise out, or changes how it is done. `guard`: at least this, for whom it is about."""
 
     id: Id
     does: Literal["excludes", "changes"]
+    guard: Guard = "alone"
     how: Short = ""
 
     @model_validator(mode="after")

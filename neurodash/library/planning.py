@@ -232,6 +232,7 @@ class PlanningRules(Row):
     from_edss: tuple[FromEdss, ...] = ()
     seated_when: SeatedWhen = SeatedWhen()
     spastic_muscles: dict[Code, Codes] = Field(default_factory=dict)  # muscle of the MAS -> targets that load it
+    near_when: tuple[Trigger, ...] = ()  # scores from which somebody is near for work on the feet
     not_loaded_from: float = 3  # MAS from which those targets are left to a session in person
     effort_words: dict[int, Short] = Field(default_factory=dict)  # RPE 6 to 20 up to which -> how hard that is
 
@@ -263,6 +264,9 @@ def planning_problems(shelf: PlanningShelf, known: Mapping[str, Collection[str]]
             yield from missing(f"{at}.strength", "movements", each.strength)
             yield from missing(f"{at}.covered_by", "focuses", [each.covered_by] if each.covered_by else [])
     yield from missing(f"{places}: movements", "targets", [each.target for each in rules.movements.values()])
+    yield from missing(
+        f"{places}: near_when", "instruments", [each.instrument for each in rules.near_when if each.instrument]
+    )
     own_ladders = [each.ladder for each in rules.movements.values() if each.ladder]
     yield from missing(f"{places}: movements", "ladders", own_ladders)
     yield from missing(f"{places}: seated_when.weaker_than", "movements", rules.seated_when.weaker_than)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import math
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -197,6 +198,7 @@ def coverage(plan: Plan, library: Library) -> Iterator[Coverage]:
         most = max(week.minutes.get(code, 0) for week in plan.weeks)
         enough = len(minutes) >= TRIALS_FROM
         warning = ""
+        longest = weeks[-1] if len(weeks) >= TRIALS_FROM else math.inf
         if not enough:
             warning = "Fewer than three trials in our table report their weekly dose, so nothing can be compared."
         elif most < minutes[0]:
@@ -205,8 +207,10 @@ def coverage(plan: Plan, library: Library) -> Iterator[Coverage]:
             )
         elif most > minutes[-1]:
             warning = f"No trial in our table tested as much as {most} minutes a week; the most was {minutes[-1]:.0f}."
+        if enough and len(plan.weeks) > longest:
+            warning += f" No trial in our table went on for {len(plan.weeks)} weeks; the longest took {longest:.0f}."
         yield Coverage(
-            focus=code, minutes_first=first, minutes_most=most, weeks=len(plan.weeks), warning=warning,
+            focus=code, minutes_first=first, minutes_most=most, weeks=len(plan.weeks), warning=warning.strip(),
             tested_minutes=_span(minutes) if enough else (), tested_weeks=_span(weeks) if len(weeks) >= TRIALS_FROM else (),
             sources=tuple(sorted(own)),
         )  # fmt: skip

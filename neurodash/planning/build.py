@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -48,7 +49,10 @@ MOST_SETS_BALANCE = 4  # expert judgement
 STRENGTH_MINUTES = 45.0  # a strength session at most, where the protocol names sets and not minutes. Expert judgement
 MOST_AMBER = 0.7  # of the sets, at most
 AMBER_SHARE = 0.6  # of the volume on an amber day: between half and seven tenths (precaution P44: 30 to 50 % less)
+UNTIL_CLEARED = re.compile("cleared|doctor agrees|examined")  # and what holds until then
 FIRST_WEEK = "in the first week"  # what a caution says that holds no longer
+NO_TIME = "There is no time for a session: find at least {} minutes on some days of the week."
+NOTHING_FITS = "Nothing in these protocols fits: a therapist experienced in MS plans in person (KALB-02)."
 POWER_ENTERS_BEFORE = 2  # weeks before fast work opens in which its exercise is learnt slowly
 
 
@@ -66,6 +70,7 @@ class _Track:
     because: list[str]
     dual: bool = False  # the task that is done well, beside which a second one is tried
     weeks: set[int] = field(default_factory=set)
+    since: int = 1  # the week in which it came to its rung
     stays: str = ""  # why it is not climbed
 
 
@@ -147,11 +152,12 @@ class _Builder:
         status = self.screening.status
         if status == "ready" and not any(part.tracks for part in parts):
             status = "refer"
-            what_now.append("Nothing in these protocols fits: a therapist experienced in MS plans in person (KALB-02).")
+            fits = any(part.tracks for part in self.looked_at)
+            what_now.append(NO_TIME.format(self.schedule.smallest) if fits else NOTHING_FITS)
         weeks = self._weeks(parts) if status == "ready" else ()
         if weeks and not any(week.sessions for week in weeks):
             status, weeks = "refer", ()
-            what_now.append("No exercise fits into the time there is: find a longer one, or plan in person.")
+            what_now.append(NO_TIME.format(self.schedule.smallest))
         self._finish_targets(parts, weeks)
         self._say_what_is_missing(parts, weeks)
         ready = status == "ready"
@@ -274,9 +280,6 @@ class _Builder:
                     why_not=why,
                 )
             )
-        if part.is_balance and part.tracks:
-            best = [t for t in part.tracks if t.ranked.weakness is not None and not t.ranked.is_weak]
-            (best or part.tracks)[-1].dual = True
 
     def _why_target(self, part: _Part, ranked: Ranked) -> list[str]:
         found = [self.because("measure", ref, told) for told, ref in zip(ranked.because, ranked.refs, strict=True)]
@@ -388,7 +391,8 @@ class _Builder:
         for opening in self.openings:  # a day that two share is shared by what they may use of a week
             own = [part for part in parts if opening in part.days]
             for part in own:
-                part.rooms[opening.day] = math.floor(opening.minutes * part.cap / sum(each.cap for each in own))
+                room = min(opening.minutes, self.limits.minutes or opening.minutes)
+                part.rooms[opening.day] = math.floor(room * part.cap / sum(each.cap for each in own))
 
     # The weeks
 
@@ -397,6 +401,9 @@ class _Builder:
 
     def _week(self, number: int, parts: list[_Part]) -> PlanWeek:
         lighter = number % self.schedule.lighter_every == 0
+        if number == self.gates.attention:
+            for part in parts:
+                self._choose_dual(part)
         if (number - 1) % self.schedule.rung_every == 0 and not lighter and number > self.limits.lowest + 1:
             for part in parts:
                 for track in part.tracks:
@@ -427,6 +434,13 @@ class _Builder:
             minutes=minutes, sets=dict(sorted(sets.items())), sessions=tuple(sessions),
         )  # fmt: skip
 
+    def _choose_dual(self, part: _Part) -> None:
+        """The exercise beside which a second task is tried: of what is done well, or else the one that asks least."""
+        able = [track for track in part.tracks if part.is_balance and self._may_talk(track)]
+        if able:
+            well = [t for t in able if t.ranked.weakness is not None and not t.ranked.is_weak]
+            min(well or able, key=lambda t: (t.now.levels["movement"], t.now.levels["base"])).dual = True
+
     def _climb(self, part: _Part, track: _Track, number: int) -> None:
         """One rung up, if this person was on the one below last week and may; otherwise why not."""
         above = self.chooser.above(track.now)
@@ -437,8 +451,13 @@ class _Builder:
             why = why or "it is already there for another target"
         if above.levels.get("attention", 0) and part.is_balance and not track.dual:
             why = why or "a second task is tried beside what is done best"
+        if track.dual and number >= self.gates.attention and self._may_talk(track):
+            why = why or f"from week {self.gates.attention} on a second task is what gets harder"
+        one_set = _minutes(above.exercise, self._least(part, replace(track, now=above), number, 0))
+        if part.rule.warm_up + part.rule.cool_down + one_set > min(part.rooms.values(), default=0):
+            why = why or "the shortest session has no time for it"
         if not why:
-            track.now, track.stays = above, ""
+            track.now, track.stays, track.since = above, "", number
         elif not track.stays:
             track.stays = why
 
@@ -471,9 +490,11 @@ class _Builder:
         spent = 0.0
         # What a short day leaves, a long one takes
         by_room = sorted(enumerate(days), key=lambda each: part.rooms[each[1].day])
+        same = self._same_for_all(part, number, [part.rooms[each.day] for each in days], budget, lighter)
         for done, (place, opening) in enumerate(by_room):
             each = (budget - spent) / (len(days) - done)
-            room = math.floor(min(each, most, part.most_minutes, part.rooms[opening.day]))
+            room = same or math.floor(min(each, most, part.most_minutes, part.rooms[opening.day]))
+            place = 0 if same else place
             items, time = self._fill(part, number, place, room, lighter)
             if items:
                 if number == 1:
@@ -483,6 +504,19 @@ class _Builder:
                 made.append((opening, items, time))
                 spent += time
         return made
+
+    def _same_for_all(self, part: _Part, number: int, rooms: Sequence[int], budget: float, lighter: bool) -> int:
+        """The minutes of a session, where every session of the week can hold all the exercises: then all are alike, and a
+        tired person has one set of numbers to keep. 0 where some are too short, or shorter than others."""
+        if not rooms:
+            return 0
+        limit = float(self.limits.minutes or math.inf)
+        own = [min(budget / len(rooms), limit, part.most_minutes, float(room)) for room in rooms]
+        shortest = math.floor(min(own))
+        tracks = [t for t in part.tracks if not lighter or number - 1 in t.weeks] or part.tracks
+        needed = float(part.rule.warm_up + part.rule.cool_down)
+        needed += sum(_minutes(t.now.exercise, self._least(part, t, number, 0)) for t in tracks)
+        return shortest if needed <= shortest == math.floor(max(own)) else 0
 
     def _fill(self, part: _Part, number: int, place: int, room: int, lighter: bool) -> tuple[list[Item], int]:
         """The exercises of one session and its minutes: each with as many sets as there is room for."""
@@ -499,6 +533,9 @@ class _Builder:
                 break
         while chosen and fixed + sum(_minutes(t.now.exercise, d) for t, d in chosen) > room:
             chosen.pop()
+        if not chosen:  # the first alone that fits
+            alone = [(track, self._least(part, track, number, 0)) for track in tracks]
+            chosen = [(t, d) for t, d in alone if fixed + _minutes(t.now.exercise, d) <= room][:1]
         if not chosen:
             return [], 0
         most = self._most_sets(part, number, lighter)
@@ -598,17 +635,24 @@ class _Builder:
         now = track.now
         exercise = now.exercise
         dual = self._dual_task(part, track, number)
+        words = self.library.exercises.words.activities
+        cleared = {each.precaution for each in self.screening.met if each.cleared}
         cautions = [
             c.how
             for c in exercise.precautions
-            if c.does == "changes" and c.id in self.screening.precautions and not (number > 1 and FIRST_WEEK in c.how)
+            if c.does == "changes"
+            and c.id in self.screening.precautions
+            and not (number > 1 and FIRST_WEEK in c.how)
+            and not (c.id in cleared and UNTIL_CLEARED.search(c.how))
         ]
-        activity = next((told for code, told in exercise.activities.items() if code in self._enjoyed()), "")
+        free = now.guard == "alone" and not now.rung.says and not self.limits.lowest
+        activity = next((told for code, told in exercise.activities.items() if free and code in self._enjoyed()), "")
         because = [*track.because, *self._why_rung(now), *part.dosed]
         if now.guard != "alone" and not self.chooser.is_seated(now.levels):
             because += self._limit("guard", "Somebody is within reach for work on the feet.")
         if activity:
-            because.append(self.because("profile", "enjoys", f"Enjoys {', '.join(self.profile.keys.enjoys)}."))
+            liked = [words[code].label.lower() if code in words else code for code in sorted(self._enjoyed())]
+            because.append(self.because("profile", "enjoys", f"What this person likes: {wording.joined(liked)}."))
         equipment = self.library.exercises.words.equipment
         loaded = now.levels["load"] > self.library.exercises.words.variables["load"].index("body")
         kit = (*exercise.equipment, *now.rung.equipment)
@@ -631,16 +675,19 @@ class _Builder:
         """A simple second task beside the exercise that is done best, never alone, and only one in a session."""
         if (
             not track.dual
-            or number < self.gates.attention
-            or self.profile.support == "alone"
-            or track.now.levels.get("vision", 0)
-            or not self.rules.dual_tasks
+            or number < max(self.gates.attention, track.since + self.schedule.rung_every)
+            or not self._may_talk(track)
         ):
             return ""
         if any(each.now.levels.get("attention", 0) for each in part.tracks):
             return ""
         steps = (number - self.gates.attention) // self.schedule.rung_every
         return self.rules.dual_tasks[min(steps, len(self.rules.dual_tasks) - 1)]
+
+    def _may_talk(self, track: _Track) -> bool:
+        """Whether a second task may be tried beside an exercise: with somebody near, eyes open."""
+        near = self.profile.support != "alone"
+        return near and not track.now.levels.get("vision", 0) and bool(self.rules.dual_tasks)
 
     def _enjoyed(self) -> frozenset[str]:
         return frozenset(word.strip().casefold() for word in self.profile.keys.enjoys)
@@ -776,6 +823,9 @@ class _Builder:
             return
         every = [(week.number, item, self._demanded(item)) for week in weeks for s in week.sessions for item in s.items]
         plan = self.schedule
+        if self.profile.support == "alone" and self.limits.guard != "alone" and not self.limits.seated:
+            says = "nobody is near: with somebody within reach in two sessions a week it opens"
+            self.not_chosen.append(NotChosen("Work on the feet", says))
         alone = "nobody is near: it is first tried with a person within reach"
         for part in parts:
             for track in part.tracks:

@@ -17,8 +17,12 @@ from neurodash.planning.screening import Limits, Screening
 LYING = frozenset({"lying", "side-lying", "hands-and-knees"})
 SEATED_BASES = frozenset({"lying", "sitting-supported", "sitting"})
 EASY = {"base": "apart", "load": "body"}  # the level up to which a variable does not count as raised; else the easiest
-HARD_LOADS = frozenset({"heavy", "one-sided"})
-HOLDS = 4.0  # MRC from which a muscle takes such a load. Expert judgement: grade 4 holds against some resistance
+# The MRC that a load needs, where strength was tested. Grade 3 lifts against gravity, 4 against some resistance (Medical
+# Research Council 1976); which load belongs to which grade is expert judgement.
+NEEDS = {"no-load": 2.0, "body": 3.0, "light": 10 / 3, "medium": 11 / 3, "heavy": 4.0, "one-sided": 4.0}
+HOLDS = 4.0  # MRC from which a leg lifts the body alone
+TESTED = frozenset({"heavy", "one-sided"})  # loads that nobody begins untested
+SOUND = 2.0  # EDSS up to which a muscle that was not tested is taken to hold: disability is minimal by definition
 FAST = "fast"
 UNEXPECTED = "unexpected"
 UNLESS_ASKED = frozenset({"chair"})  # taken to be there where nobody asked about equipment. Ours
@@ -88,6 +92,8 @@ class Chooser:
                 exercise = self.library.exercises.exercises[rung.exercise]
                 guard = max(rung.guard or "alone", exercise.guard, key=GUARDS.index)
                 demand = levels(rung, exercise, self.words)
+                cautious = [c.guard for c in exercise.precautions if c.does == "changes" and c.id in self.met]
+                guard = max([guard, *cautious], key=GUARDS.index)
                 if not self.is_seated(demand):
                     guard = max(guard, self.limits.guard, key=GUARDS.index)
                 if exercise.position in LYING:
@@ -168,7 +174,7 @@ class Chooser:
             yield "a trained person has to guard it" if each.guard == "hands-on" else "a person has to be near"
         for caution in exercise.precautions:
             if caution.does == "excludes" and caution.id in self.met:
-                yield f"precaution {caution.id} leaves it out"
+                yield f"left out by {caution.id}: {self.library.precautions[caution.id].situation}"
         yield from self._too_much(demand, week)
         yield from self._too_heavy(each)
 
@@ -195,26 +201,23 @@ class Chooser:
             yield f"fast work comes from week {max(self.gates.fast, limits.lowest + 1)} on"
 
     def _too_heavy(self, each: Chosen) -> Iterator[str]:
-        """A muscle that is not known to hold against resistance gets no heavy and no one-sided load; a stiff one none."""
+        """A muscle gets no load that its tested strength does not hold, and a stiff one none; untested ones no heavy load."""
         rules, target = self.library.planning.rules, each.ladder.target
         for muscle, sides in self.profile.spasticity.items():
-            if max(sides.values()) >= rules.not_loaded_from and each.ladder.target in rules.spastic_muscles.get(
-                muscle, ()
-            ):
-                yield f"MAS {max(sides.values()):g} in the {muscle}: its strength is left to a session in person"
+            loaded = set(rules.spastic_muscles.get(muscle, ())) & {target, *each.exercise.trains}
+            if loaded and max(sides.values()) >= rules.not_loaded_from:
+                yield f"MAS {max(sides.values()):g} in the {muscle}: what loads it is left to a session in person"
         load = self.words.variables["load"][each.levels["load"]]
-        lifts_on_one_leg = (
-            each.exercise.kind in ("strength", "power")
-            and self.words.variables["base"][each.levels["base"]] == "one-leg"
-        )
-        carries = each.levels["load"] >= self.scale["load"]["body"]
-        if load not in HARD_LOADS and not (lifts_on_one_leg and carries):
-            return
+        on_one_leg = self.words.variables["base"][each.levels["base"]] == "one-leg" and load != "no-load"
+        lifts = on_one_leg and each.exercise.kind in ("strength", "power")
+        needs = max(NEEDS.get(load, 0.0), HOLDS if lifts else 0.0)
         movements = [name for name, told in rules.movements.items() if told.target == target]
         grades = [grade for name in movements for grade in self.profile.strength.get(name, {}).values()]
-        if movements and (not grades or min(grades) < HOLDS):
-            state = f"MRC {targets.mrc(min(grades))}" if grades else "not measured"
-            yield f"so much load needs MRC {HOLDS:g}, and {rules.movements[movements[0]].label} is {state}"
+        if grades and min(grades) < needs - 0.01:
+            yield f"so much load needs MRC {targets.mrc(needs)}, and {rules.movements[movements[0]].label} is MRC {targets.mrc(min(grades))}"
+        untested = movements and not grades and not (self.profile.edss_from and self.profile.edss <= SOUND)
+        if untested and (load in TESTED or lifts):
+            yield f"so much load needs MRC {targets.mrc(needs)}, and {rules.movements[movements[0]].label} is not measured"
 
     def is_seated(self, demand: Mapping[str, int]) -> bool:
         return self.words.variables["base"][demand["base"]] in SEATED_BASES

@@ -40,7 +40,7 @@ class Entry:
     mirrored: bool
     set_up: str
     steps: tuple[str, ...]
-    today: tuple[str, ...]  # what is different for this person: the rung, the side, a second task, their own activity
+    today: tuple[str, ...]  # what is different for this person: the side, a second task, their own activity
     cautions: tuple[str, ...]
     hard: str
     green: tuple[str, ...]
@@ -158,7 +158,7 @@ def _entry(number: int, item: Item, library: Library) -> Entry:
     if item.amber is not None:
         easier = item.amber.exercise if item.amber.exercise != exercise.id else ""
         other = library.exercises.exercises[item.amber.exercise]
-        said = other.name if easier else item.amber.says if item.amber.rung != item.rung else ""
+        said = other.name if easier else item.amber.says or ("As the picture shows" if item.says else "")
         amber = (*([said.rstrip(".")] if said else []), *amount(item.amber.dose, other))
     guard = {"alone": "", "near": "A person is within reach. ", "hands-on": "A trained person holds on to you. "}[
         item.guard
@@ -166,8 +166,8 @@ def _entry(number: int, item: Item, library: Library) -> Entry:
     return Entry(
         number=number, exercise=exercise.id, name=exercise.name, mirrored=item.side == "left first",
         set_up=exercise.set_up, steps=exercise.steps, cautions=item.support, hard=item.effort,
-        today=tuple(each for each in (item.says, _side(item), _extra(item), item.dual_task, item.activity) if each),
-        green=amount(item.dose, exercise), amber=amber, red=("Do not do it",), easier=easier,
+        today=tuple(each for each in (_side(item), _extra(item), item.dual_task, item.activity) if each),
+        green=(*([item.says.rstrip(".")] if item.says else []), *amount(item.dose, exercise)), amber=amber, red=("Do not do it",), easier=easier,
         near=f"{guard}{_guarding(exercise)}" if guard else "", mistake=f"{caution.wrong}? {caution.instead}",
     )  # fmt: skip
 

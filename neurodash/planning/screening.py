@@ -76,6 +76,8 @@ def screen(profile: Profile, library: Library) -> Screening:
     status: Status = "stop" if stops else "refer" if what_now else "ready"
     rules = library.planning.rules
     changes += [("", each.changes) for each in rules.from_edss if profile.edss >= each.edss]
+    if any(all(_holds(name, trigger, profile) for name in _asked(trigger)) for trigger in rules.near_when):
+        changes.append(("", Changes(guard="near")))
     limits = _limits(changes, _seated(profile, rules))
     return Screening(status, tuple(met), tuple(dict.fromkeys(what_now)), limits)
 

@@ -167,7 +167,11 @@ def test_amber_is_less_than_green_red_is_nothing_and_the_words_are_plain(data: d
         assert entry.red == ("Do not do it",)
         assert item.amber is not None
         assert item.amber.dose.volume < item.dose.volume
-        assert entry.green == amount(item.dose, OURS.exercises.exercises[item.exercise])
+        told = amount(item.dose, OURS.exercises.exercises[item.exercise])
+        assert entry.green[-len(told) :] == told
+        assert (item.says.rstrip(".") in entry.green) == bool(item.says)
+        if item.says and item.amber.exercise == item.exercise and item.amber.rung < item.rung:
+            assert entry.amber[0] != entry.green[0], "the easier form has words of its own"
         for line in entry.today:
             assert reading_level.grade(line) <= reading_level.MAX_GRADE + 2, line
 

@@ -15,7 +15,7 @@ from neurodash.library.ladders import levels
 from neurodash.planning.build import make
 from neurodash.planning.plan import Item, Plan
 from neurodash.planning.profile import Profile, read_profile
-from tests.planning.people import DAYS, ON, OURS, WORDS
+from tests.planning.people import DAYS, ON, OURS, PARTS, WORDS
 
 GUARDS = ["alone", "near", "hands-on"]
 SUPPORT = {"none": 0, "family": 1, "trained": 2}
@@ -254,14 +254,22 @@ def whole(data: dict[str, Any], plan: Plan) -> Iterator[str]:
         yield "no power, and no word"
 
 
+def best(known: Any) -> Any:
+    """The same measures at their best."""
+    if isinstance(known, dict):
+        return dict.fromkeys(known, "5")
+    return [{**each, "value": PARTS[each["part"]]} for each in known]
+
+
 def careful(data: dict[str, Any], plan: Plan) -> Iterator[str]:
-    """8. Leaving a measure out makes the plan more careful, never less."""
+    """8. A measure that is missing is never taken for a good one: with the best value more may be open, never less."""
     if plan.status != "ready":
         return
-    starts = {item.ladder: item.rung for week, item in reversed(list(items(plan))) if week == 1}
     for name in ("measures", "strength", "edss", "minutes_per_week"):
         if not data.get(name):
             continue
+        known = planned({**data, name: best(data[name])}) if name in ("measures", "strength") else plan
+        starts = {item.ladder: item.rung for week, item in reversed(list(items(known))) if week == 1}
         less = planned({key: value for key, value in data.items() if key != name})
         if less.status != "ready":
             continue

@@ -28,7 +28,7 @@ HARD = sorted(code for code, each in OURS.planning.situations.items() if not _mi
 @st.composite
 def windows(draw: st.DrawFn) -> list[str]:
     start = draw(st.integers(6, 20)) * 60 + draw(st.sampled_from([0, 15, 30]))
-    end = min(start + draw(st.sampled_from([10, 20, 30, 45, 60, 90, 120, 240])), 24 * 60)
+    end = min(start + draw(st.sampled_from([60, 45, 30, 90, 20, 120, 240, 10])), 24 * 60)
     return [f"{start // 60:02d}:{start % 60:02d}-{end // 60:02d}:{end % 60:02d}"]
 
 
@@ -60,8 +60,10 @@ def profiles(draw: st.DrawFn, hard: bool = True) -> dict[str, Any]:
     if found.get("setting") != "home_alone":
         maybe("helper", st.sampled_from(["none", "family", "trained"]))
     maybe("equipment", st.lists(st.sampled_from(sorted(WORDS.equipment)), unique=True))
+    if thorough and "chair" not in found["equipment"]:
+        found["equipment"].append("chair")
     maybe("available", st.dictionaries(st.sampled_from(DAYS), windows(), max_size=7))
-    maybe("minutes_per_week", st.sampled_from([0, 5, 20, 40, 60, 90, 140, 200, 300, 600]))
+    maybe("minutes_per_week", st.sampled_from([140, 90, 60, 200, 40, 300, 600, 20, 5, 0]))
     times = ["morning", "midday", "afternoon", "evening"]
     maybe("energy", st.fixed_dictionaries({"best": st.sampled_from(times)}))
     maybe(

@@ -207,7 +207,7 @@ def test_from_edss_5_and_a_half_somebody_is_near_when_standing_and_something_fir
 
 def test_one_leg_and_heavy_loads_only_where_the_muscle_is_known_to_hold() -> None:
     weak = person(edss=2, focus=["resistance"], strength={"plantarflexion_left": "3", "plantarflexion_right": "3+"})
-    unknown = person(edss=2, focus=["resistance"])
+    unknown = person(edss=3, focus=["resistance"])
     for plan in (weak, unknown):
         calf = [demand(item) for _, item in items(plan) if item.target == "calf"]
         assert calf

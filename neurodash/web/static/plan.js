@@ -54,5 +54,5 @@ for (const button of document.querySelectorAll("[data-print]")) {
   button.hidden = false;
   button.addEventListener("click", () => print());
 }
-// On paper every week is open.
-addEventListener("beforeprint", () => { for (const part of document.querySelectorAll(".week-of:not([open])")) { part.open = true; part.dataset.opened = ""; } });
+// On paper every week and every reason is open.
+addEventListener("beforeprint", () => { for (const part of document.querySelectorAll(".plan-page details:not([open])")) { part.open = true; part.dataset.opened = ""; } });
