@@ -78,6 +78,8 @@ def _precautions(plan: Plan, library: Library) -> Found:
         first = error.problems[0]
         told = str(replace(first, where=first.where.rpartition(": ")[2]))
         return "fails", f"the profile in the plan cannot be used: {told}"[:500]
+    if "precautions" not in plan.profile:
+        return "fails", "the safety questions were not asked"
     if screening.status != "ready" and plan.sessions:
         return "fails", f"the profile says {screening.status}, and there are sessions"
     if missing := sorted(screening.precautions - {each.precaution for each in plan.screening}):

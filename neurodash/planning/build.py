@@ -168,7 +168,7 @@ class _Builder:
             targets=tuple(target for part in self.looked_at for target in part.targets), weeks=weeks,
             rules=self._moves(weeks), retests=self._retests(parts) if ready else (), education=self._lessons(),
             checks=(), coverage=(), cert=(), not_chosen=tuple(dict.fromkeys(self.not_chosen)), reasons=self.reasons,
-            profile=self.profile.keys.model_dump(mode="json", exclude_defaults=True),
+            profile=self.profile.keys.model_dump(mode="json", exclude_unset=True),
         )  # fmt: skip
         return audit.audited(plan, self.library)
 
@@ -493,9 +493,8 @@ class _Builder:
         same = self._same_for_all(part, number, [part.rooms[each.day] for each in days], budget, lighter)
         for done, (place, opening) in enumerate(by_room):
             each = (budget - spent) / (len(days) - done)
-            room = same or math.floor(min(each, most, part.most_minutes, part.rooms[opening.day]))
-            place = 0 if same else place
-            items, time = self._fill(part, number, place, room, lighter)
+            room = math.floor(min(each, most, part.most_minutes, part.rooms[opening.day]))
+            items, time = self._fill(part, number, 0 if same else place, same or room, lighter)
             if items:
                 if number == 1:
                     part.booked.append(time)

@@ -70,6 +70,7 @@ def screen(profile: Profile, library: Library) -> Screening:
             changes.append((row.precaution_id, situation.changes))
     met.sort(key=lambda each: (ORDER[each.severity], each.precaution))
     stops = [each for each in met if each.severity == "stop"]
+    stops.sort(key=lambda each: "emergenc" not in each.action.lower())  # what cannot wait is said first
     refers = [each for each in met if each.severity == "refer" and not each.cleared]
     what_now = [each.action for each in (*stops, *refers)]
     what_now += _beyond(profile) if not stops else []

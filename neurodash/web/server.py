@@ -21,6 +21,7 @@ from neurodash.web import config
 
 # A worker that is still starting can miss the signal to stop; after this long it is ended. Requests take milliseconds.
 STOP_AFTER_S = 3
+THREADS = 4  # of a worker: somebody who sends a form slowly does not hold up the others
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -74,7 +75,7 @@ def _granian(host: str, port: int, workers: int, local: str, public: str) -> Non
         port=port,
         interface=Interfaces.WSGI,
         workers=workers,
-        blocking_threads=1,
+        blocking_threads=THREADS,
         websockets=False,
         log_level=LogLevels.warning,
         workers_kill_timeout=STOP_AFTER_S,

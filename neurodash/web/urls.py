@@ -2,6 +2,7 @@
 
 from django.urls import path, register_converter
 from django.urls.converters import SlugConverter
+from django.views.generic import RedirectView
 
 from neurodash.web.planning import views as planning_views
 from neurodash.web.reading import training_views, views
@@ -39,6 +40,7 @@ urlpatterns = [
     path("exercises/ladders/", training_views.ladders),
     path("exercises/ladders/<slug:slug>/", training_views.ladder),
     path("exercises/<slug:slug>/", training_views.exercise),
+    path("plans/", RedirectView.as_view(url="/plans/new/")),
     path("plans/new/", planning_views.plan),
     path("<slug:code>/", views.condition),
     path("<slug:code>/<slug:slug>/", views.brief),

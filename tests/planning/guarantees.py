@@ -258,7 +258,7 @@ def best(known: Any) -> Any:
     """The same measures at their best."""
     if isinstance(known, dict):
         return dict.fromkeys(known, "5")
-    return [{**each, "value": PARTS[each["part"]]} for each in known]
+    return [{**each, "value": PARTS.get(each.get("part"), each["value"])} for each in known]
 
 
 def careful(data: dict[str, Any], plan: Plan) -> Iterator[str]:

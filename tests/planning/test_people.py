@@ -11,7 +11,7 @@ from tests.planning.guarantees import demand, items, planned, rows
 
 HOURS = {"mon": ["09:00-10:00"], "wed": ["09:00-10:00"], "fri": ["09:00-10:00"], "sat": ["10:00-11:00"]}
 HOME: dict[str, Any] = {
-    "code": "P-1", "condition": "ms", "setting": "home_with_partner", "falls_6_months": 0, "months_since_relapse": 20,
+    "code": "P-1", "condition": "ms", "precautions": [], "setting": "home_with_partner", "falls_6_months": 0, "months_since_relapse": 20,
     "equipment": ["chair", "worktop", "band", "step"], "available": HOURS, "minutes_per_week": 150,
 }  # fmt: skip
 SEATED = ("lying", "sitting-supported", "sitting")

@@ -218,3 +218,68 @@ def test_nothing_about_a_person_is_written_or_set(post: Callable[..., Any], serv
     after = {path: path.stat().st_mtime_ns for path in server.log.parent.rglob("*")}
     assert set(after) == set(before)
     assert "SECRET-7" not in server.log.read_text()
+
+
+def test_what_other_answers_met_can_be_cleared_from_the_page_that_refers(post: Callable[..., Any]) -> None:
+    aided = [*[a for a in ANSWERS if a[0] not in ("edss", "falls_3_months")], ("edss", "6"), ("walking_aid", "stick")]
+    _, _, body = post([*aided, ("do", "make")])
+    assert "Refer first" in text_of(body)
+    assert 'value="clear P32"' in body.decode()
+    _, _, again = post([*carried(body), ("do", "clear P32")])
+    assert "Twelve weeks" in text_of(again)
+    assert "refer, cleared" in text_of(again)
+
+
+def test_what_cannot_wait_is_said_first(post: Callable[..., Any]) -> None:
+    _, _, body = post([*ANSWERS, ("precautions", "infection-or-fever"), ("precautions", "chest-pain"), ("do", "make")])
+    text = text_of(body)
+    assert text.index("emergency") < text.index("fever-free")
+
+
+def test_that_everything_was_asked_survives_a_swap_an_edit_and_a_file(post: Callable[..., Any]) -> None:
+    _, _, body = post([("focus", "balance"), ("asked", "yes"), ("edss", "2"), ("do", "make")])
+    assert "afety questions were not asked" not in text_of(body)
+    _, _, swapped = post([*carried(body), ("do", "swap gait out")])
+    assert "afety questions" not in text_of(swapped)
+    _, _, form = post([*carried(swapped), ("do", "edit")])
+    assert re.search(r'name="asked" value="yes" checked', form.decode())
+    _, _, hasty = post([("focus", "balance"), ("do", "make")])
+    assert "The safety questions were not asked." in text_of(hasty)
+
+
+def test_another_site_cannot_have_a_plan_made(server: Server) -> None:
+    request = urllib.request.Request(server.url + PAGE, b"focus=balance", {"Sec-Fetch-Site": "cross-site"})  # noqa: S310
+    with pytest.raises(urllib.error.HTTPError) as error:
+        urllib.request.urlopen(request, timeout=10)  # noqa: S310
+    assert error.value.code == 403
+
+
+def test_large_things_are_refused_at_once(post: Callable[..., Any]) -> None:
+    import time
+
+    deep = '{"code":"x","condition":"ms","focus":[' + ",".join(["[[[[[[]]]]]]"] * 20_000) + "]}"
+    begun = time.perf_counter()
+    status, _, _ = post([("profile", deep)])
+    assert status == 400
+    assert time.perf_counter() - begun < 2
+
+
+def test_a_slow_sender_does_not_hold_up_the_others(server: Server) -> None:
+    import socket
+    import time
+
+    slow = []
+    for _ in range(2):
+        link = socket.create_connection(("127.0.0.1", server.port), timeout=5)
+        link.sendall(
+            f"POST {PAGE} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 90000\r\n\r\ndo=".encode()
+        )
+        slow.append(link)
+    time.sleep(0.3)
+    try:
+        for _ in range(6):
+            with urllib.request.urlopen(server.url + "/robots.txt", timeout=3) as found:  # noqa: S310
+                assert found.status == 200
+    finally:
+        for link in slow:
+            link.close()

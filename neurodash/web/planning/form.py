@@ -52,6 +52,7 @@ SINGLE = (
 NUMBERS = frozenset(
     {"edss", "pdds", "age", "months_since_relapse", "falls_6_months", "falls_3_months", "minutes_per_week"}
 )
+MAX_BASE = 40_000  # characters of an opened profile
 DEFAULT_CODE = "P-1"
 Choices = Sequence[tuple[str, str]]
 
@@ -155,19 +156,19 @@ def to_profile(answers: QueryDict, library: Library) -> tuple[dict[str, Any], di
     for name in SINGLE[1:]:
         if value := answers.get(name, "").strip():
             made[name] = _number(value) if name in NUMBERS else value
-    for name in ("focus", "precautions", "enjoys"):
+    for name in ("focus", "precautions", "cleared", "enjoys"):
         if chosen := answers.getlist(name):
             made[name] = chosen
-    if answers.get("asked") and "precautions" not in made:
-        made["precautions"] = []
-    if cleared := [code for code in answers.getlist("cleared") if code in answers.getlist("precautions")]:
-        made["cleared"] = cleared
+    if answers.get("asked") or "cleared" in made:  # what was seen to was there: other answers may have met it
+        made["precautions"] = list(dict.fromkeys([*made.get("precautions", []), *made.get("cleared", [])]))
     if equipment := answers.getlist("equipment"):
         made["equipment"] = equipment
     elif answers.get("no_equipment"):
         made["equipment"] = []
     made |= _life(answers, fields)
     made["goals"] = _goals(answers, base)
+    fields |= {"goals.0.text": "goal", "goals.0.importance": "goal_importance", "goals.0.difficulty": "goal_difficulty"}
+    fields |= {"cleared": "precautions", "start": "start"}
     made["measures"] = _measures(answers, base, library, fields)
     for name, prefix in (("strength", "s_"), ("spasticity", "t_")):
         made[name] = {key[2:]: value for key, value in answers.items() if key.startswith(prefix) and value}
@@ -183,7 +184,8 @@ ASKED = frozenset({
 
 def _base(text: str) -> dict[str, Any]:
     try:
-        found = json.loads(text) if text else {}
+        found = json.loads(text[:MAX_BASE]) if text else {}
+        json.dumps(found, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
@@ -301,14 +303,27 @@ def _shown(value: object) -> str:
 
 
 def errors_by_field(problems: Sequence[Problem], fields: Mapping[str, str]) -> dict[str, list[str]]:
-    """Each problem at the field that it is about; what belongs to none stands under an empty name."""
+    """Each problem at the field that it is about, beginning with its question; what belongs to none under no name."""
     found: dict[str, list[str]] = {}
-    for problem in problems:
+    for problem in problems[:MOST_ERRORS]:
         place = problem.where.rpartition(": ")[2]
         name = next((fields[part] for part in _parents(place) if part in fields), place.partition(".")[0])
-        told = f"{problem.found}. Accepted: {problem.accepted}."
-        found.setdefault(name, []).append(f"{told} {problem.mend}".strip())
+        asked = LABELS.get(name, "")
+        told = f"{asked}: {problem.found}." if asked else f"{problem.found}."
+        name = name if asked or name.startswith(("m_", "s_", "t_", "from_")) else ""
+        found.setdefault(name, []).append(f"{told} Accepted: {problem.accepted}. {problem.mend}".strip())
     return found
+
+
+MOST_ERRORS = 30
+LABELS = {
+    "focus": "What to train", "code": "Code", "start": "Begins on", "precautions": "Safety questions", "age": "Age",
+    "falls_6_months": "Falls in the last 6 months", "falls_3_months": "Falls in the last 3 months", "edss": "EDSS", "pdds": "PDDS",
+    "months_since_relapse": "Months since the last relapse", "phenotype": "Type of MS", "walking_aid": "Walking aid",
+    "setting": "Where", "helper": "Who is near", "minutes_per_week": "Minutes a week", "energy_best": "Most energy",
+    "energy_worst": "Least energy", "equipment": "Equipment", "enjoys": "What the person likes", "goal": "Goal",
+    "goal_importance": "How much it matters", "goal_difficulty": "How hard it is now", "measured_on": "Measured on",
+}  # fmt: skip
 
 
 def _parents(place: str) -> Iterator[str]:

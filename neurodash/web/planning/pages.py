@@ -84,6 +84,7 @@ class Target:
     why_not: str
     reasons: tuple[Because, ...]
     now: str
+    now_name: str
     swapped: bool
     groups: tuple[tuple[str, tuple[tuple[str, Option], ...]], ...]  # ladder, and its rungs as `ladder rung`
 
@@ -108,6 +109,7 @@ def page(plan: Plan, profile: Profile, library: Library) -> dict[str, Any]:
         "rules": [(library.rules[name].name, moves) for name, moves in plan.rules.items()],
         "profile_json": json.dumps(dict(plan.profile), ensure_ascii=False),
         "most": MOST_EXERCISES,
+        "asked": "precautions" in plan.profile,
     }  # fmt: skip
 
 
@@ -170,6 +172,7 @@ def _target(target: Any, plan: Plan, profile: Profile, library: Library) -> Targ
     return Target(
         id=target.target, name=target.name, focus=target.focus, trained=target.trained, why_not=target.why_not,
         weakness=None if target.weakness is None else round(target.weakness * 100), now=f"{first.ladder} {first.rung}" if first else "",
+        now_name=first.name if first else "",
         reasons=because(target.because, plan.reasons, library), swapped=target.target in profile.keys.swaps,
         groups=tuple((name, tuple(own)) for name, own in groups.items() if any(not option.why_not for _, option in own)),
     )  # fmt: skip

@@ -9,16 +9,16 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseForbidden
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 
 from neurodash import wording
-from neurodash.documents.handout import PAPERS, pdf
+from neurodash.documents.handout import PAPERS, Paper, pdf
 from neurodash.errors import DataError, Problem
 from neurodash.library import Library
 from neurodash.planning.build import make
@@ -48,36 +48,43 @@ from neurodash.web.planning.form import (
 from neurodash.web.shelf import shelf
 
 WHERE = "your answers"
+MAX_PROFILE = 40_000  # characters. Ours: a full profile has three thousand
 MAX_FILE = 900_000  # bytes, below what the door lets in
 MAX_NAME = 80  # characters of a name or a number on the sheet
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def plan(request: HttpRequest) -> HttpResponse:
-    """The form, or what was asked of it: make, edit, swap, sheet, keep, open."""
+    """The form, or what was asked of it: make, edit, swap, clear, sheet, keep, open."""
     library = shelf().current()
     if request.method != "POST":
         focus = [code for code in request.GET.getlist("focus") if code in library.planning.rules.focuses]
         return _form(request, Form(library, {"focus": focus or list(library.planning.rules.focuses)}))
+    if request.headers.get("Sec-Fetch-Site") == "cross-site":
+        return HttpResponseForbidden(
+            "A plan is asked for on this site only.\n", content_type="text/plain; charset=utf-8"
+        )
     do, _, detail = request.POST.get("do", "make").partition(" ")
+    if do != "open" and not request.POST.get("profile"):
+        return _from_form(request, library)
+    data: dict[str, Any] = {}
+    problems: Sequence[Problem] = ()
     try:
-        if do == "open":
-            data, start = _opened(request)
-        elif request.POST.get("profile"):
-            data, start = _carried(request)
-            if do == "swap":
-                data = _swapped(data, detail)
-        else:
-            return _from_form(request, library)
-        if do == "edit":
-            return _form(
-                request, Form(library, {**from_profile(data), "start": [start.isoformat()]}, base=json.dumps(data))
-            )
-        profile, made = _made(data, start, library)
+        data, start = _opened(request) if do == "open" else _carried(request)
+        data = _swapped(data, detail) if do == "swap" else _cleared(data, detail) if do == "clear" else data
+        if do != "edit":
+            profile, made = _made(data, start, library)
     except DataError as error:
-        return _form(request, Form(library, {}, {"": [str(each) for each in error.problems[:20]]}), status=400)
+        problems = error.problems
+    if problems:
+        errors = errors_by_field(problems, {})
+        return _form(request, Form(library, from_profile(data), errors, json.dumps(data) if data else ""), status=400)
+    if do == "edit":
+        return _form(
+            request, Form(library, {**from_profile(data), "start": [start.isoformat()]}, base=json.dumps(data))
+        )
     if do == "sheet":
-        return _sheet(request, made, library)
+        return _sheet(request, made, profile, library)
     if do == "keep":
         return _file(made.to_json().encode(), "application/json", f"{made.code}-plan.json")
     return _page(request, made, profile, library)
@@ -86,23 +93,30 @@ def plan(request: HttpRequest) -> HttpResponse:
 def _from_form(request: HttpRequest, library: Library) -> HttpResponse:
     answers = request.POST
     data, fields = to_profile(answers, library)
-    values = {key: answers.getlist(key) for key in answers}
+    problems: list[Problem] = []
+    if not data.get("focus"):
+        problems.append(Problem("focus", "nothing ticked", "what to train"))
     try:
         start = _day(answers.get("start", ""))
-    except DataError as error:
-        return _form(
-            request, Form(library, values, {"start": [str(error.problems[0])]}, answers.get("base", "")), status=400
-        )
-    try:
         profile, made = _made(data, start, library)
     except DataError as error:
-        errors = errors_by_field(error.problems, fields)
-        return _form(request, Form(library, values, errors, answers.get("base", "")), status=400)
+        problems += error.problems
+    if problems:
+        form = Form(
+            library,
+            {key: answers.getlist(key) for key in answers},
+            errors_by_field(problems, fields),
+            answers.get("base", ""),
+        )
+        return _form(request, form, status=400)
     return _page(request, made, profile, library)
 
 
 def _made(data: Mapping[str, Any], start: dt.date, library: Library) -> tuple[Profile, Plan]:
-    profile = read_profile(json.dumps(data), WHERE, library, settings.CONFIG.today())
+    text = json.dumps(data)
+    if len(text) > MAX_PROFILE:
+        raise DataError([Problem(WHERE, f"{len(text):,} characters", f"at most {MAX_PROFILE:,}")])
+    profile = read_profile(text, WHERE, library, settings.CONFIG.today())
     return profile, make(profile, library, start)
 
 
@@ -131,6 +145,10 @@ def _opened(request: HttpRequest) -> tuple[dict[str, Any], dt.date]:
         raise DataError([Problem("the file", f"{file.size} bytes", f"at most {MAX_FILE:,}")])
     text = file.read().decode("utf-8", "replace")
     if not text.lstrip().startswith("{"):
+        if len(text) > MAX_PROFILE:
+            raise DataError(
+                [Problem("the file", f"{len(text):,} characters", f"at most {MAX_PROFILE:,} for a profile")]
+            )
         return _plain(read_profile(text, "the file", shelf().current(), settings.CONFIG.today())), _day("")
     data = _data(text, "the file")
     if "weeks" in data:
@@ -144,18 +162,29 @@ def _opened(request: HttpRequest) -> tuple[dict[str, Any], dt.date]:
 
 
 def _plain(profile: Profile) -> dict[str, Any]:
-    data: dict[str, Any] = profile.keys.model_dump(mode="json", exclude_defaults=True)
+    data: dict[str, Any] = profile.keys.model_dump(mode="json", exclude_unset=True)
     return data
 
 
 def _data(text: str, where: str) -> dict[str, Any]:
     try:
         found = json.loads(text)
+        json.dumps(found, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise DataError([Problem(where, "no JSON", "a plan that was saved here, or a profile")]) from None
     if not isinstance(found, dict):
         raise DataError([Problem(where, "a list or a single value", "a plan that was saved here, or a profile")])
     return found
+
+
+def _cleared(data: dict[str, Any], row: str) -> dict[str, Any]:
+    """The profile with one precaution seen to, which is named too: other answers may have met it."""
+
+    def with_it(name: str) -> list[Any]:
+        kept = data.get(name)
+        return list(dict.fromkeys([*(kept if isinstance(kept, list) else []), row[:20]]))
+
+    return {**data, "precautions": with_it("precautions"), "cleared": with_it("cleared")}
 
 
 def _swapped(data: dict[str, Any], detail: str) -> dict[str, Any]:
@@ -184,26 +213,27 @@ def _form(request: HttpRequest, form: Form, status: int = 200) -> HttpResponse:
 def _page(
     request: HttpRequest, made: Plan, profile: Profile, library: Library, problem: str = "", status: int = 200
 ) -> HttpResponse:
-    context = {**pages.page(made, profile, library), "papers": PAPERS, "problem": problem}
+    sheet = {name: request.POST.get(name, "")[:MAX_NAME] for name in ("week", "clinician", "phone", "paper", "large")}
+    context = {**pages.page(made, profile, library), "papers": PAPERS, "problem": problem, "sheet": sheet}
     return render(request, "plan.html", context, status=status)
 
 
-def _sheet(request: HttpRequest, made: Plan, library: Library) -> HttpResponse:
+def _sheet(request: HttpRequest, made: Plan, profile: Profile, library: Library) -> HttpResponse:
     answers = request.POST
     week = answers.get("week", "1")
     signed = Signed(answers.get("clinician", "")[:MAX_NAME].strip(), answers.get("phone", "")[:MAX_NAME].strip())
+    paper: Paper = "us-letter" if answers.get("paper") == "us-letter" else "a4"
+    problem = ""
     try:
-        told = handout(made, library, int(week) if week.isascii() and week.isdigit() else 0, signed)
+        told = handout(made, library, int(week) if re.fullmatch("[0-9]{1,2}", week) else 0, signed)
         exercises = "+".join(dict.fromkeys(entry.exercise for session in told.sessions for entry in session.entries))
-        address = (
-            f"{settings.CONFIG.url.rstrip('/')}/exercises/together/?these={exercises}" if settings.CONFIG.url else ""
-        )
-        made_pdf = pdf(
-            told, library, "us-letter" if answers.get("paper") == "us-letter" else "a4", "large" in answers, address
-        )
+        base = settings.CONFIG.url.rstrip("/")
+        address = f"{base}/exercises/together/?these={exercises}" if base else ""
+        made_pdf = pdf(told, library, paper, "large" in answers, address)
     except DataError as error:
-        profile = read_profile(json.dumps(dict(made.profile)), WHERE, library, settings.CONFIG.today())
-        return _page(request, made, profile, library, " ".join(map(str, error.problems)), status=400)
+        problem = " ".join(map(str, error.problems))
+    if problem:
+        return _page(request, made, profile, library, problem, status=400)
     return _file(made_pdf, "application/pdf", f"{made.code}-week-{week}.pdf")
 
 

@@ -26,7 +26,7 @@ if (form) {
   next.addEventListener("click", () => show(here + 1));
   // Enter in a field goes on; the last step makes the plan.
   form.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" || !event.target.matches("input, select") || here === steps.length - 1) return;
+    if (event.key !== "Enter" || event.isComposing || !event.target.matches("input[type=text]") || here === steps.length - 1) return;
     event.preventDefault();
     show(here + 1);
   });
@@ -42,13 +42,50 @@ if (form) {
     link.addEventListener("click", (event) => { event.preventDefault(); reveal(link.hash.slice(1)); });
   }
   show(0, false);
-  // Leaving with answers that are nowhere else is asked back.
-  let touched = false;
-  form.addEventListener("input", () => { touched = true; });
-  for (const each of document.forms) each.addEventListener("submit", () => { touched = false; });
-  addEventListener("beforeunload", (event) => { if (touched) event.preventDefault(); });
+  // Each step says how much in it is to be mended.
+  buttons.forEach((button, place) => {
+    const wrong = steps[place].querySelectorAll(".wrong:not(:empty)").length;
+    if (wrong) button.textContent += ` (${wrong} to mend)`;
+  });
+  // Until this tab is closed the answers stay in it, so that the way back does not lose them.
+  const KEEP = "plan-answers";
+  const fields = () => [...form.elements].filter((each) => each.name && each.type !== "hidden" && each.type !== "submit");
+  const keep = () => sessionStorage.setItem(KEEP, JSON.stringify(fields().map((each) => [each.name, each.type === "checkbox" ? [each.value, each.checked] : each.value])));
+  try {
+    const kept = form.hasAttribute("data-fresh") && JSON.parse(sessionStorage.getItem(KEEP) ?? "null");
+    if (kept) {
+      for (const each of fields()) {
+        for (const [name, value] of kept) {
+          if (name !== each.name) continue;
+          if (each.type !== "checkbox") each.value = value; else if (value[0] === each.value) each.checked = value[1];
+        }
+      }
+      document.querySelector(".restored").hidden = false;
+    }
+    document.querySelector("[data-afresh]").addEventListener("click", () => { sessionStorage.removeItem(KEEP); location.href = location.pathname + location.search; });
+    form.addEventListener("input", keep);
+    form.addEventListener("submit", keep);
+  } catch { /* a browser that keeps nothing: the form works without */ }
 }
 mend?.focus();
+
+// A plan lives in this page: its links open beside it, and leaving before it is saved is asked back.
+const plan = document.querySelector("[data-plan]");
+if (plan) {
+  for (const link of plan.querySelectorAll("a[href^='/']")) { link.target = "_blank"; link.rel = "noopener"; }
+  let kept = false;
+  for (const each of document.forms) each.addEventListener("submit", () => { kept = true; setTimeout(() => { kept = false; }, 3000); });
+  let touched = Boolean(location.hash);
+  addEventListener("beforeunload", (event) => { if (touched && !kept) event.preventDefault(); });
+  // After a swap the reader is where they were.
+  const target = location.hash.startsWith("#target-") && document.getElementById(location.hash.slice(1));
+  if (target) {
+    const part = target.querySelector("details");
+    if (part) part.open = true;
+    target.scrollIntoView();
+    part?.querySelector("summary").focus({ preventScroll: true });
+  }
+}
 
 for (const button of document.querySelectorAll("[data-print]")) {
   button.hidden = false;
