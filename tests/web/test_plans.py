@@ -39,7 +39,8 @@ def post(server: Server) -> Callable[..., tuple[int, Any, bytes]]:
             with urllib.request.urlopen(request, timeout=20) as found:  # noqa: S310
                 return found.status, found.headers, found.read()
         except urllib.error.HTTPError as error:
-            return error.code, error.headers, error.read()
+            with error:
+                return error.code, error.headers, error.read()
 
     return send
 
@@ -251,7 +252,8 @@ def test_another_site_cannot_have_a_plan_made(server: Server) -> None:
     request = urllib.request.Request(server.url + PAGE, b"focus=balance", {"Sec-Fetch-Site": "cross-site"})  # noqa: S310
     with pytest.raises(urllib.error.HTTPError) as error:
         urllib.request.urlopen(request, timeout=10)  # noqa: S310
-    assert error.value.code == 403
+    with error.value:
+        assert error.value.code == 403
 
 
 def test_large_things_are_refused_at_once(post: Callable[..., Any]) -> None:
