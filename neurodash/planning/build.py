@@ -538,21 +538,22 @@ class _Builder:
         if not chosen:
             return [], 0
         most = self._most_sets(part, number, lighter)
+        time = fixed + sum(_minutes(track.now.exercise, dose) for track, dose in chosen)
         growing = True
         while growing:
             growing = False
             for index, (track, dose) in enumerate(chosen):
+                if dose.sets >= most:
+                    continue
                 more = replace(dose, sets=dose.sets + 1)
-                time = fixed + sum(
-                    _minutes(t.now.exercise, more if i == index else d) for i, (t, d) in enumerate(chosen)
-                )
-                if more.sets <= most and time <= room:
+                longer = _minutes(track.now.exercise, more) - _minutes(track.now.exercise, dose)
+                if time + longer <= room:
                     chosen[index] = (track, more)
+                    time += longer
                     growing = True
         items = [self._item(part, track, dose, number) for track, dose in chosen]
         for track, _ in chosen:
             track.weeks.add(number)
-        time = fixed + sum(_minutes(track.now.exercise, dose) for track, dose in chosen)
         return items, min(room, math.ceil(time) + PAUSES)
 
     def _order(self, part: _Part, place: int) -> list[_Track]:
