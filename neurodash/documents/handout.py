@@ -130,7 +130,7 @@ def _entry(entry: Entry, library: Library) -> dict[str, Any]:
 def _log(number: int, sessions: Sequence[SheetSession]) -> dict[str, Any]:
     planned = {day for session in sessions for day in session.days}
     rows = [
-        {"name": f"{entry.number}. {entry.name}", "boxes": [day in session.days for day in range(7)]}
+        {"name": f"{entry.number}. {entry.name}", "boxes": [day in entry.days for day in range(7)]}
         for session in sessions
         for entry in session.entries
     ]

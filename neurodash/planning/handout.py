@@ -47,19 +47,21 @@ class Entry:
     amber: tuple[str, ...]
     easier: str  # the exercise of an amber day where it is another one; else empty
     red: tuple[str, ...]
+    days: tuple[int, ...]  # 0 is Monday
     near: str  # what the person who is near does; empty where nobody has to be
     mistake: str
 
 
 @dataclass(frozen=True, slots=True)
 class SheetSession:
-    """Sessions of a week with the same exercises: when, how long, what."""
+    """Sessions of a week of the same kind: when, how long, what; `most` exercises on one day."""
 
     title: str
     when: tuple[str, ...]
     days: tuple[int, ...]  # 0 is Monday
     minutes: int
     entries: tuple[Entry, ...]
+    most: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,21 +129,27 @@ def _shape(week: PlanWeek) -> object:
 
 
 def _sessions(week: PlanWeek, library: Library) -> Iterator[SheetSession]:
-    """Sessions with the same exercises in the same amounts stand on the sheet once."""
-    groups: dict[frozenset[Item], list[Session]] = {}
+    """Sessions of the same kind stand on the sheet once, and so does an exercise that is the same in all of them."""
+    groups: dict[tuple[str, ...], list[Session]] = {}
     for session in week.sessions:
-        groups.setdefault(frozenset(session.items), []).append(session)
+        groups.setdefault(session.focus, []).append(session)
     number = 0
     names = {code: focus.name for code, focus in library.planning.rules.focuses.items()}
-    for letter, own in zip("ABCDEFG", groups.values(), strict=False):
+    for letter, (focus, own) in zip("ABCDEFG", groups.items(), strict=False):
+        days: dict[Item, list[Session]] = {}
+        for session in own:
+            for item in session.items:
+                days.setdefault(item, []).append(session)
         entries = []
-        for item in own[0].items:
+        for item, when in days.items():
             number += 1
-            entries.append(_entry(number, item, library))
-        what = wording.joined([names.get(code, code) for code in own[0].focus])
+            on = "" if len(when) == len(own) else f"On {wording.joined([f'{each.date:%A}' for each in when])}."
+            entries.append(_entry(number, item, on, tuple(each.date.weekday() for each in when), library))
+        what = wording.joined([names.get(code, code) for code in focus])
         yield SheetSession(
             title=what if len(groups) == 1 else f"{letter}: {what}", when=tuple(map(_when, own)), entries=tuple(entries),
             days=tuple(each.date.weekday() for each in own), minutes=max(each.minutes for each in own),
+            most=max(len(each.items) for each in own),
         )  # fmt: skip
 
 
@@ -150,7 +158,7 @@ def _when(session: Session) -> str:
     return f"{day} at {session.start}" if session.start else day
 
 
-def _entry(number: int, item: Item, library: Library) -> Entry:
+def _entry(number: int, item: Item, on: str, days: tuple[int, ...], library: Library) -> Entry:
     exercise = library.exercises.exercises[item.exercise]
     caution = exercise.mistakes[0]
     amber: tuple[str, ...] = ("Leave it out",)
@@ -166,7 +174,7 @@ def _entry(number: int, item: Item, library: Library) -> Entry:
     return Entry(
         number=number, exercise=exercise.id, name=exercise.name, mirrored=item.side == "left first",
         set_up=exercise.set_up, steps=exercise.steps, cautions=item.support, hard=item.effort,
-        today=tuple(each for each in (_side(item), _extra(item), item.dual_task, item.activity) if each),
+        days=days, today=tuple(each for each in (on, _side(item), _extra(item), item.dual_task, item.activity) if each),
         green=(*([item.says.rstrip(".")] if item.says else []), *amount(item.dose, exercise)), amber=amber, red=("Do not do it",), easier=easier,
         near=f"{guard}{_guarding(exercise)}" if guard else "", mistake=f"{caution.wrong}? {caution.instead}",
     )  # fmt: skip
@@ -244,8 +252,8 @@ def _review(plan: Plan, weeks: Sequence[int]) -> str:
 
 def _warnings(sessions: Sequence[SheetSession]) -> Iterator[str]:
     for session in sessions:
-        if len(session.entries) > MOST_EXERCISES:
+        if session.most > MOST_EXERCISES:
             yield (
-                f"{session.title} has {len(session.entries)} exercises; above {MOST_EXERCISES} people do fewer of them "
+                f"{session.title} has {session.most} exercises on a day; above {MOST_EXERCISES} people do fewer of them "
                 "(expert judgement). Leave a target out, or train on more days."
             )

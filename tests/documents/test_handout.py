@@ -127,6 +127,16 @@ def test_a_code_to_the_same_exercises_only_where_there_is_a_page() -> None:
     assert "The same on your phone" in figures("https://desk.example.org/exercises/")
 
 
+def test_an_exercise_that_is_the_same_on_several_days_stands_on_the_sheet_once() -> None:
+    made = sheet(week=5)
+    for session in made.sessions:
+        told = [(entry.exercise, entry.green) for entry in session.entries]
+        assert len(told) == len(set(told))
+    assert sum(len(session.entries) for session in made.sessions) < sum(
+        len(session.items) for session in planned(ANNA).weeks[4].sessions
+    )
+
+
 def test_weeks_with_the_same_sessions_share_a_sheet_and_each_has_its_log() -> None:
     plan = planned({"code": "P-1", "condition": "ms", "focus": ["balance"]})  # nothing known: the same for long
     first = handout(plan, OURS)
@@ -158,11 +168,14 @@ def test_amber_is_less_than_green_red_is_nothing_and_the_words_are_plain(data: d
     if not plan.weeks:
         return
     made = handout(plan, OURS)
-    by_day = {session.date.weekday(): session for session in plan.weeks[0].sessions}
-    pairs = [
-        pair for session in made.sessions for pair in zip(session.entries, by_day[session.days[0]].items, strict=True)
-    ]
-    assert sorted(day for session in made.sessions for day in session.days) == sorted(by_day)
+    entries = [entry for session in made.sessions for entry in session.entries]
+    pairs = []
+    for session in plan.weeks[0].sessions:
+        day = session.date.weekday()
+        for item in session.items:
+            own = [e for e in entries if e.exercise == item.exercise and day in e.days]
+            assert own, f"{item.exercise} on {session.day} is not on the sheet"
+            pairs += [(e, item) for e in own if len(own) == 1]
     for entry, item in pairs:
         assert entry.red == ("Do not do it",)
         assert item.amber is not None
