@@ -10,6 +10,7 @@ if (form) {
   const nav = form.querySelector(".steps-nav");
   const buttons = [...nav.querySelectorAll("button")];
   const [back, next] = [-1, 1].map((way) => form.querySelector(`[data-go="${way}"]`));
+  const finish = form.querySelector('[value="make"]');
   let here = 0;
   const show = (at, focus = true) => {
     here = Math.max(0, Math.min(steps.length - 1, at));
@@ -17,6 +18,7 @@ if (form) {
     buttons.forEach((button, place) => { place === here ? button.setAttribute("aria-current", "step") : button.removeAttribute("aria-current"); });
     back.hidden = here === 0;
     next.hidden = here === steps.length - 1;
+    finish.classList.toggle("quiet", !next.hidden);
     if (focus) { steps[here].querySelector("h2").focus({ preventScroll: true }); nav.scrollIntoView({ block: "start" }); }
   };
   form.classList.add("stepping");
