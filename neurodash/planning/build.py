@@ -201,10 +201,10 @@ class _Builder:
                 continue
             phases = tuple(p.keys for p in protocol.phases if p.keys.edss[0] <= self.profile.edss <= p.keys.edss[1])
             for phase in protocol.phases:
-                if phase.keys not in phases:
+                if phase.keys not in phases and phase.keys.id != "power":  # of power is said why below
                     low, high = phase.keys.edss
                     self.not_chosen.append(
-                        NotChosen(f"{rule.name}: {phase.keys.name}", f"is for EDSS {low:g} to {high:g}")
+                        NotChosen(f"{rule.name}, phase “{phase.keys.name}”", f"it is for EDSS {low:g} to {high:g}")
                     )
             part = _Part(code, rule, protocol, dose, phases, self._ranked(rule))
             part.because = self._why_focus(part)
