@@ -15,34 +15,29 @@ from dataclasses import dataclass, field, replace
 from neurodash import wording
 from neurodash.errors import DataError, Problem
 from neurodash.library import Library
-from neurodash.library.exercises import Exercise
 from neurodash.library.planning import Focus
 from neurodash.library.protocols import DoseKeys, PhaseKeys, Protocol
-from neurodash.planning import audit
+from neurodash.planning import audit, beside
 from neurodash.planning.choice import Chooser, Chosen
 from neurodash.planning.plan import (
     Dose,
     EasierToday,
     FocusTarget,
     Item,
-    Moves,
     NotChosen,
     Plan,
     PlanWeek,
     Reason,
     ReasonKind,
-    RetestOf,
     Session,
     Taught,
 )
-from neurodash.planning.profile import DAYS, Profile, not_known
+from neurodash.planning.profile import DAYS, Profile
 from neurodash.planning.schedule import Opening, clock, days_for, openings
 from neurodash.planning.screening import Screening, screen
 from neurodash.planning.targets import Ranked, rank, weaker_side
+from neurodash.planning.timing import minutes_of
 
-# Time, all expert judgement: a controlled repetition up and down, changing from one exercise to the next, and so on
-SECONDS_A_REP, SECONDS_A_HOLD_MORE, SECONDS_A_STEP, SECONDS_A_METRE, SECONDS_A_BREATH = 4.0, 2.0, 1.2, 1.5, 5.0
-CHANGE_OVER = 45.0
 PAUSES = 5  # minutes of a session for breath and water, where there is room
 REST_BALANCE = 30  # seconds between sets of balance work. Expert judgement; for strength the protocol says
 MOST_SETS_BALANCE = 4  # expert judgement
@@ -163,10 +158,10 @@ class _Builder:
         ready = status == "ready"
         plan = Plan(
             code=self.profile.code, condition=self.profile.keys.condition, status=status, start=self.monday,
-            library=self.library.version, focus=self.profile.focus, summary=self._summary(), what_now=tuple(what_now),
-            screening=self.screening.met, assumed=self._assumed() if ready else (), measure_next=self._measure_next() if status != "stop" else (),
+            library=self.library.version, focus=self.profile.focus, summary=beside.summary(self.profile), what_now=tuple(what_now),
+            screening=self.screening.met, assumed=beside.assumed(self.profile, self.schedule) if ready else (), measure_next=beside.measure_next(self.profile, self.limits, self.library) if status != "stop" else (),
             targets=tuple(target for part in self.looked_at for target in part.targets), weeks=weeks,
-            rules=self._moves(weeks), retests=self._retests(parts) if ready else (), education=self._lessons(),
+            rules=beside.moves(weeks, self.library), retests=beside.retests([p.protocol for p in parts], self.profile, self.limits, self.library, self.schedule) if ready else (), education=self._lessons(),
             checks=(), coverage=(), cert=(), not_chosen=tuple(dict.fromkeys(self.not_chosen)), reasons=self.reasons,
             profile=self.profile.keys.model_dump(mode="json", exclude_unset=True),
         )  # fmt: skip
@@ -453,7 +448,7 @@ class _Builder:
             why = why or "a second task is tried beside what is done best"
         if track.dual and number >= self.gates.attention and self._may_talk(track):
             why = why or f"from week {self.gates.attention} on a second task is what gets harder"
-        one_set = _minutes(above.exercise, self._least(part, replace(track, now=above), number, 0))
+        one_set = minutes_of(above.exercise, self._least(part, replace(track, now=above), number, 0))
         if part.rule.warm_up + part.rule.cool_down + one_set > min(part.rooms.values(), default=0):
             why = why or "the shortest session has no time for it"
         if not why:
@@ -514,7 +509,7 @@ class _Builder:
         shortest = math.floor(min(own))
         tracks = [t for t in part.tracks if not lighter or number - 1 in t.weeks] or part.tracks
         needed = float(part.rule.warm_up + part.rule.cool_down)
-        needed += sum(_minutes(t.now.exercise, self._least(part, t, number, 0)) for t in tracks)
+        needed += sum(minutes_of(t.now.exercise, self._least(part, t, number, 0)) for t in tracks)
         return shortest if needed <= shortest == math.floor(max(own)) else 0
 
     def _fill(self, part: _Part, number: int, place: int, room: int, lighter: bool) -> tuple[list[Item], int]:
@@ -528,17 +523,17 @@ class _Builder:
         chosen: list[tuple[_Track, Dose]] = []
         for level in (0 if lighter else (number - 1) // 4, 0):  # where the larger amounts do not fit, the smallest do
             chosen = [(track, self._least(part, track, number, level)) for track in tracks]
-            if fixed + sum(_minutes(t.now.exercise, d) for t, d in chosen) <= room:
+            if fixed + sum(minutes_of(t.now.exercise, d) for t, d in chosen) <= room:
                 break
-        while chosen and fixed + sum(_minutes(t.now.exercise, d) for t, d in chosen) > room:
+        while chosen and fixed + sum(minutes_of(t.now.exercise, d) for t, d in chosen) > room:
             chosen.pop()
         if not chosen:  # the first alone that fits
             alone = [(track, self._least(part, track, number, 0)) for track in tracks]
-            chosen = [(t, d) for t, d in alone if fixed + _minutes(t.now.exercise, d) <= room][:1]
+            chosen = [(t, d) for t, d in alone if fixed + minutes_of(t.now.exercise, d) <= room][:1]
         if not chosen:
             return [], 0
         most = self._most_sets(part, number, lighter)
-        time = fixed + sum(_minutes(track.now.exercise, dose) for track, dose in chosen)
+        time = fixed + sum(minutes_of(track.now.exercise, dose) for track, dose in chosen)
         growing = True
         while growing:
             growing = False
@@ -546,7 +541,7 @@ class _Builder:
                 if dose.sets >= most:
                     continue
                 more = replace(dose, sets=dose.sets + 1)
-                longer = _minutes(track.now.exercise, more) - _minutes(track.now.exercise, dose)
+                longer = minutes_of(track.now.exercise, more) - minutes_of(track.now.exercise, dose)
                 if time + longer <= room:
                     chosen[index] = (track, more)
                     time += longer
@@ -661,7 +656,7 @@ class _Builder:
             exercise=exercise.id, name=exercise.name, target=track.ranked.target, ladder=now.ladder.id, rung=now.number,
             says=now.rung.says, dose=dose, load=load[0] if load else "own weight", effort=self._effort(part, number),
             side=self._side(part, track), guard=now.guard, support=tuple(dict.fromkeys(cautions)), dual_task=dual,
-            activity=activity, rule=now.ladder.rule, minutes=round(_minutes(exercise, dose), 1),
+            activity=activity, rule=now.ladder.rule, minutes=round(minutes_of(exercise, dose), 1),
             amber=self._amber(now, dose, number), because=tuple(dict.fromkeys(because)),
         )  # fmt: skip
 
@@ -861,92 +856,6 @@ class _Builder:
         levels = self._rung(item).levels
         return {name: self.library.exercises.words.variables[name][level] for name, level in levels.items()}
 
-    def _summary(self) -> str:
-        keys = self.profile.keys
-        edss = f"EDSS {self.profile.edss:g}" if self.profile.edss_from == "edss" else ""
-        if self.profile.edss_from == "pdds":
-            edss = f"PDDS {keys.pdds}, planned as for EDSS {self.profile.edss:g}"
-        parts = [
-            keys.phenotype if keys.phenotype != "unknown" else "MS",
-            edss or "EDSS not known",
-            "falls not known"
-            if keys.falls_6_months is None
-            else f"{wording.count(keys.falls_6_months, 'fall')} in six months",
-            "" if keys.setting == "unknown" else keys.setting.replace("_", " "),
-        ]
-        return ", ".join(part for part in parts if part).replace(wording.NO_BREAK, " ") + "."
-
-    def _assumed(self) -> tuple[str, ...]:
-        found = []
-        keys = self.profile.keys
-        if not self.profile.edss_from:
-            found.append("EDSS is not known: planned as for somebody who cannot stand unaided, with the lowest dose.")
-        elif self.profile.edss_from == "pdds":
-            found.append(
-                f"PDDS {keys.pdds} is taken as EDSS {self.profile.edss:g}, the careful end; it is no converter."
-            )
-        if keys.setting == "unknown" and keys.helper is None:
-            found.append("Nobody is known to be near: planned as for somebody who trains alone.")
-        if self.profile.equipment is None:
-            found.append("Equipment is not known: only what is in every home, a chair, a table, a wall and a bed.")
-        if self.profile.available is None:
-            days = wording.joined([day.capitalize() for day in self.schedule.assumed_days])
-            found.append(f"Free time is not known: {days}, without hours, and no growth.")
-        if keys.minutes_per_week is None:
-            found.append("Minutes a week are not known: the lowest dose, and no growth.")
-        return tuple(found)
-
-    def _measure_next(self) -> tuple[str, ...]:
-        found = [wording.inside(f"{name}") for name in not_known(self.profile)]
-        names = {row.instrument_id: row.name for row in self.library.instruments.values()}
-        for code in self.profile.focus:
-            for target in self.rules.focuses[code].targets:
-                clues = [clue for clue in target.clues if self._can_be_tested(clue.instrument)]
-                if clues and not any((c.instrument, c.part) in self.profile.measures for c in target.clues):
-                    clue = clues[0]
-                    found.append(
-                        f"{names.get(clue.instrument, clue.instrument)}{f', {clue.part}' if clue.part else ''}"
-                    )
-        return tuple(dict.fromkeys(found))
-
-    def _moves(self, weeks: Sequence[PlanWeek]) -> Mapping[str, Moves]:
-        used = sorted({item.rule for week in weeks for session in week.sessions for item in session.items})
-        rules = self.library.rules
-        return {
-            name: Moves(rules[name].up, rules[name].hold, rules[name].back, rules[name].after_a_break) for name in used
-        }
-
-    def _retests(self, parts: list[_Part]) -> tuple[RetestOf, ...]:
-        every: dict[str, int] = {}
-        for part in parts:
-            for retest in part.protocol.retests:
-                every[retest.instrument] = min(retest.weeks, every.get(retest.instrument, retest.weeks))
-        for name, _ in self.profile.measures:
-            every.setdefault(name, 4)
-        every = {name: weeks for name, weeks in every.items() if self._can_be_tested(name)}
-        return tuple(self._retest(name, weeks) for name, weeks in every.items())
-
-    def _can_be_tested(self, instrument: str) -> bool:
-        on_feet = instrument in self.rules.on_feet_tests
-        in_clinic = instrument in self.rules.clinic_tests
-        return not (on_feet and self.limits.seated) and not (in_clinic and self.profile.keys.setting != "clinic")
-
-    def _retest(self, instrument: str, every: int) -> RetestOf:
-        rows = [row for row in self.library.instruments.values() if row.instrument_id == instrument]
-
-        def told(names: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
-            found = [row for row in rows if row.property in names and row.value]
-            words = [f"{wording.value(row.value, row.value_unit)} ({row.population})" for row in found]
-            return "; ".join(words) or wording.NOT_KNOWN, tuple(row.row_id for row in found)
-
-        error, error_rows = told(("mdc", "mdc90", "mdc95"))
-        matters, matter_rows = told(("mcid_improve",))
-        known = any(name == instrument for name, _ in self.profile.measures)
-        weeks = (*(() if known else (0,)), *range(every, self.schedule.weeks + 1, every))
-        return RetestOf(
-            instrument, rows[0].name if rows else instrument, weeks, error, matters, (*error_rows, *matter_rows)
-        )
-
     def _lessons(self) -> tuple[Taught, ...]:
         met = {
             code for code, s in self.library.planning.situations.items() if s.precaution in self.screening.precautions
@@ -960,23 +869,6 @@ class _Builder:
             ]
             found.append(Taught(lesson.id, lesson.title, lesson.says, tuple(because)))
         return tuple(found)
-
-
-def _minutes(exercise: Exercise, dose: Dose) -> float:
-    """How long the sets of an exercise take, with rests and the change to the next one."""
-    amount = dose.high if dose.unit == "reps" else dose.low
-    each = {
-        "reps": amount * ((dose.hold + SECONDS_A_HOLD_MORE) if dose.hold else SECONDS_A_REP),
-        "seconds": amount,
-        "steps": amount * SECONDS_A_STEP,
-        "minutes": amount * 60,
-        "metres": amount * SECONDS_A_METRE,
-        "breaths": amount * SECONDS_A_BREATH,
-    }[dose.unit]
-    sides = 2 if exercise.sides == "each" else 1
-    rounds = dose.sets * dose.bouts
-    more = dose.extra * (each + dose.rest)
-    return (rounds * each * sides + (rounds - 1) * dose.rest + more + CHANGE_OVER) / 60
 
 
 def _rounded(value: float | None) -> float | None:
