@@ -13,10 +13,12 @@ A folder holds any of these; later folders add to earlier ones (a clinic's own b
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -91,14 +93,27 @@ def load(folders: Sequence[Path] = (CONTENT,), on: dt.date | None = None, blanks
     Raises DataError with every problem, in the order of the files.
     """
     shelf = _Shelf(on=on)
-    for folder in folders:
-        shelf.gather(Path(folder))
-    library = shelf.library()
-    problems = [*shelf.problems, *cross_checks(library, shelf.condition_folders)]
+    with _without_collecting():
+        for folder in folders:
+            shelf.gather(Path(folder))
+        library = shelf.library()
+        problems = [*shelf.problems, *cross_checks(library, shelf.condition_folders)]
     blanks = [] if blanks_allowed else shelf.blanks
     if problems or blanks:
         raise DataError(sorted({*problems, *blanks}, key=_by_file_and_line))
     return library
+
+
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """All of a library is kept: looking for garbage while it is read would take a quarter of the time."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def read_results(path: Path) -> Mapping[str, Result]:

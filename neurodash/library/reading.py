@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, NoReturn, TypeVar, get_type_hints
 
 import yaml
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -223,73 +223,94 @@ def read_yaml(text: str, where: str, first_line: int = 1) -> Located:
 
 
 def _read_yaml(text: str, where: str, first_line: int, kind: type[yaml.SafeLoader]) -> Located:
-    _refuse_what_grows(text, where, first_line, kind)
-    lines: dict[Loc, int] = {}
-    problems: list[Problem] = []
-    loader = kind(text)
+    loader: Any = kind(text)
     try:
-        node = loader.get_single_node()
-        data = None if node is None else _plain(node, (), lines, problems, where, first_line)
+        return _Document(loader, where, first_line).read()
     finally:
         loader.dispose()
-    if problems:
-        raise DataError(problems[:MOST_PROBLEMS])
-    return Located(data, lines)
 
 
-def _plain(
-    node: yaml.Node, loc: Loc, lines: dict[Loc, int], problems: list[Problem], where: str, first_line: int
-) -> Any:
-    line = node.start_mark.line + first_line
-    lines.setdefault(loc, line)
-    if isinstance(node, yaml.MappingNode):
-        found: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            key_line = key_node.start_mark.line + first_line
-            if not isinstance(key_node, yaml.ScalarNode):
-                problems.append(Problem(f"{where}:{key_line}", f"{_shown(key_node.value)} as a key", "a text"))
-                continue
-            key = key_node.value
-            if key in found:
-                problems.append(Problem(f"{where}:{key_line}", f"the key {_shown(key)} twice", "each key once"))
-            lines[(*loc, key)] = key_line
-            found[key] = _plain(value_node, (*loc, key), lines, problems, where, first_line)
+class _Document:
+    """Plain data from the events of a parser, in one pass. Anchors are refused (a few lines of them can grow into
+    gigabytes) before anything is built from them, and so is nesting without end."""
+
+    def __init__(self, loader: Any, where: str, first_line: int) -> None:
+        self.loader, self.where, self.first_line = loader, where, first_line
+        self.lines: dict[Loc, int] = {}
+        self.problems: list[Problem] = []
+
+    def read(self) -> Located:
+        loader = self.loader
+        loader.get_event()  # the stream begins
+        data = None
+        if not loader.check_event(yaml.StreamEndEvent):
+            loader.get_event()  # the document begins
+            data = self._value(loader.get_event(), ())
+            loader.get_event()  # and ends
+            if not loader.check_event(yaml.StreamEndEvent):
+                second = loader.get_event()
+                raise yaml.MarkedYAMLError(problem="a second document", problem_mark=second.start_mark)
+        if self.problems:
+            raise DataError(self.problems[:MOST_PROBLEMS])
+        return Located(data, self.lines)
+
+    def _line(self, event: Any) -> int:
+        return int(event.start_mark.line) + self.first_line
+
+    def _refuse(self, event: Any, found: str, accepted: str) -> NoReturn:
+        raise DataError([Problem(f"{self.where}:{self._line(event)}", found, accepted)])
+
+    def _value(self, event: Any, loc: Loc) -> Any:
+        if isinstance(event, yaml.AliasEvent) or event.anchor:
+            self._refuse(event, "a YAML anchor or alias", "the text written out")
+        if event.tag:
+            self._refuse(event, f"the tag {_short(event.tag)}", "plain values")
+        self.lines.setdefault(loc, self._line(event))
+        if isinstance(event, yaml.ScalarEvent):
+            return self._scalar(event, loc)
+        if len(loc) >= MAX_DEPTH:
+            self._refuse(event, "YAML nested too deeply", f"at most {MAX_DEPTH} levels")
+        if isinstance(event, yaml.MappingStartEvent):
+            return self._mapping(loc)
+        found: list[Any] = []
+        while not isinstance(child := self.loader.get_event(), yaml.SequenceEndEvent):
+            found.append(self._value(child, (*loc, len(found))))
         return found
-    if isinstance(node, yaml.SequenceNode):
-        return [
-            _plain(child, (*loc, index), lines, problems, where, first_line) for index, child in enumerate(node.value)
-        ]
-    kind, text = node.tag.rpartition(":")[2], node.value
-    if kind == "int":
-        if len(text) <= MAX_DIGITS:
-            return int(text)
-        found_ = f"a number of {len(text):,} digits"
-        problems.append(Problem(_place(where, line, loc), found_, f"at most {MAX_DIGITS}"))
-    if kind == "str":
-        return text if text.isascii() else _whole(text)
-    return float(text) if kind == "float" else text == "true" if kind == "bool" else None
+
+    def _mapping(self, loc: Loc) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        while not isinstance(event := self.loader.get_event(), yaml.MappingEndEvent):
+            place = f"{self.where}:{self._line(event)}"
+            key = event.value if isinstance(event, yaml.ScalarEvent) else None
+            if key is None or event.anchor or event.tag:
+                shown = _shown(self._value(event, (*loc, "")))
+                self.problems.append(Problem(place, f"{shown} as a key", "a text"))
+                self._value(self.loader.get_event(), (*loc, ""))
+                continue
+            if key in found:
+                self.problems.append(Problem(place, f"the key {_shown(key)} twice", "each key once"))
+            self.lines[(*loc, key)] = self._line(event)
+            found[key] = self._value(self.loader.get_event(), (*loc, key))
+        return found
+
+    def _scalar(self, event: Any, loc: Loc) -> Any:
+        text = event.value
+        tag = self.loader.resolve(yaml.ScalarNode, text, event.implicit) if event.implicit[0] else ""
+        kind = tag.rpartition(":")[2]
+        if kind == "int":
+            if len(text) <= MAX_DIGITS:
+                return int(text)
+            found = f"a number of {len(text):,} digits"
+            self.problems.append(Problem(_place(self.where, self._line(event), loc), found, f"at most {MAX_DIGITS}"))
+            return None
+        if kind in ("", "str"):
+            return text if text.isascii() else _whole(text)
+        return float(text) if kind == "float" else text == "true" if kind == "bool" else None
 
 
 def _whole(text: str) -> str:
     """JSON may write a character beyond the first 65,536 as two halves; YAML reads them apart."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
-
-
-def _refuse_what_grows(text: str, where: str, first_line: int, kind: type[yaml.SafeLoader]) -> None:
-    """Raise DataError for anchors (a few lines of them can grow into gigabytes) and for nesting without end."""
-    depth = 0
-    try:
-        for event in yaml.parse(text, kind):
-            line = (event.start_mark.line if event.start_mark else 0) + first_line
-            if tag := getattr(event, "tag", None):
-                raise DataError([Problem(f"{where}:{line}", f"the tag {_short(tag)}", "plain values")])
-            if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-                raise DataError([Problem(f"{where}:{line}", "a YAML anchor or alias", "the text written out")])
-            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-            if depth > MAX_DEPTH:
-                raise DataError([Problem(f"{where}:{line}", "YAML nested too deeply", f"at most {MAX_DEPTH} levels")])
-    except yaml.YAMLError:
-        return  # said by read_yaml, with its line
 
 
 def check(model: type[Model], located: Located, where: str, loc: Loc = ()) -> tuple[Model | None, list[Problem]]:

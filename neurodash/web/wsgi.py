@@ -1,5 +1,6 @@
 """The WSGI application that `neurodash serve` runs: our door before Django."""
 
+import gc
 import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "neurodash.web.settings")
@@ -17,6 +18,7 @@ def make() -> Door:
     application = get_wsgi_application()
     if not config.watch:
         shelf().current()
+        gc.freeze()  # the library stays: no collection has to walk through it
     return Door(application, config.hosts, shelf().version, secure=config.is_secure, keep=not config.watch)
 
 
