@@ -143,6 +143,13 @@ class Movement(Row):
     ladder: Slug | None = None  # where this very movement is trained, among the ladders of its target
 
 
+class Task(Row):
+    """Something of everyday life that a goal may be about, and the targets it draws on, the most needed first."""
+
+    label: Text
+    targets: Annotated[Codes, Field(min_length=1)]
+
+
 class Focus(Row):
     """How a plan is made from one protocol: what it ranks, and how many of them it trains."""
 
@@ -218,6 +225,7 @@ class PlanningRules(Row):
 
     focuses: dict[Code, Focus] = Field(default_factory=dict)
     schedule: Schedule | None = None
+    tasks: dict[Code, Task] = Field(default_factory=dict)
     movements: dict[Code, Movement] = Field(default_factory=dict)
     equipment_names: dict[Code, Code] = Field(default_factory=dict)  # names used in profiles -> ours
     movement_names: dict[Code, Code] = Field(default_factory=dict)
@@ -263,6 +271,7 @@ def planning_problems(shelf: PlanningShelf, known: Mapping[str, Collection[str]]
             yield from missing(f"{at}.clues", "instruments", [clue.instrument for clue in each.clues])
             yield from missing(f"{at}.strength", "movements", each.strength)
             yield from missing(f"{at}.covered_by", "focuses", [each.covered_by] if each.covered_by else [])
+    yield from missing(f"{places}: tasks", "targets", [name for task in rules.tasks.values() for name in task.targets])
     yield from missing(f"{places}: movements", "targets", [each.target for each in rules.movements.values()])
     yield from missing(
         f"{places}: near_when", "instruments", [each.instrument for each in rules.near_when if each.instrument]

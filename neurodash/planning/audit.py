@@ -151,12 +151,7 @@ def _personal(plan: Plan, _: Library, items: Items) -> Found:
         for reason in (plan.reasons[name] for name in item.because if name in plan.reasons):
             if reason.kind in PERSONAL:
                 return "passes", f"week {week}: {item.name}, because of {reason.says}"
-    goal = next((reason for reason in plan.reasons.values() if reason.kind == "goal"), None)
-    return (
-        ("passes", f"goal: {goal.says}")
-        if goal
-        else ("fails", "no measure, goal or activity stands behind any exercise")
-    )
+    return "fails", "no measure, goal or activity stands behind any exercise"
 
 
 def _power(plan: Plan, library: Library, items: Items) -> Found:
@@ -234,7 +229,13 @@ def cert(plan: Plan) -> Iterator[CertItem]:
     made = bool(items)
     guards: list[str] = sorted({item.guard for item in items})
     setting = next((each for each in get_args(Setting) if each == keys.get("setting")), "unknown")
-    goals = [reason for reason in plan.reasons.values() if reason.kind == "goal"]
+    told = keys.get("goals")
+    goals = (
+        [str(each["text"]) for each in told if isinstance(each, dict) and "text" in each]
+        if isinstance(told, list)
+        else []
+    )
+    goals += [reason.says for reason in plan.reasons.values() if reason.kind == "goal"]
     personal: list[str] = sorted({str(r.kind) for r in plan.reasons.values() if r.kind in PERSONAL | {"precaution"}})
     for number, name, filled, place in (
         ("1", "Equipment", made, "each exercise names what it needs"),
@@ -242,7 +243,7 @@ def cert(plan: Plan) -> Iterator[CertItem]:
         ("3", "Alone or in a group", setting != "unknown", setting),
         ("4", "Supervised or not", made, wording.joined(guards) if guards else ""),
         ("5", "How adherence is measured", False, "open: a log, or the days on the phone"),
-        ("6", "What keeps a person going", bool(goals), goals[0].says if goals else "open: a goal in the person's words"),
+        ("6", "What keeps a person going", bool(goals), goals[0] if goals else "open: a goal in the person's words"),
         ("7", "Rule for progression, and how", bool(plan.rules), wording.joined(sorted(plan.rules))),
         ("8", "Each exercise in detail", made, "steps and picture of each in the library"),
         ("9", "Home part", setting.startswith("home"), setting),

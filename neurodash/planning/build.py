@@ -228,7 +228,7 @@ class _Builder:
         )
 
     def _why_focus(self, part: _Part) -> tuple[str, ...]:
-        """The first finding of the brief, the dose row, and the person's goal."""
+        """The first finding of the brief, and the rows of the dose."""
         found, dosed = [], []
         brief = self.library.briefs.get(part.protocol.id)
         if brief and brief.findings:
@@ -239,8 +239,6 @@ class _Builder:
             dosed.append(self.because("guideline", source, row.statement_own_words or row.modality))
         part.dosed = tuple(dosed)
         found += dosed
-        for number, goal in enumerate(self.profile.keys.goals, start=1):
-            found.append(self.because("goal", str(number), goal.text))
         return tuple(found)
 
     def _choose(self, part: _Part) -> None:
@@ -278,6 +276,9 @@ class _Builder:
 
     def _why_target(self, part: _Part, ranked: Ranked) -> list[str]:
         found = [self.because("measure", ref, told) for told, ref in zip(ranked.because, ranked.refs, strict=True)]
+        if ranked.goal:
+            goal = self.profile.keys.goals[ranked.goal - 1].text
+            found.append(self.because("goal", str(ranked.goal), f"The goal “{goal}” draws on it."))
         if not found:
             says = f"{ranked.name}: not measured, so it stands in the careful order that is used until it is."
             found.append(self.because("expert judgement", "", says))

@@ -106,9 +106,11 @@ class Measure(Row):
 
 
 class Goal(Row):
-    """What the person wants, in their words; how much it matters and how hard it is, 0 to 10."""
+    """What the person wants, in their words; the tasks of everyday life that it is about, by our names; how much it
+    matters and how hard it is, 0 to 10."""
 
     text: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(printable)]
+    tasks: Names = ()
     importance: Annotated[Whole, Field(ge=0, le=10)] | None = None
     difficulty: Annotated[Whole, Field(ge=0, le=10)] | None = None
 
@@ -197,6 +199,12 @@ class Profile:
     def code(self) -> str:
         return self.keys.code
 
+    @property
+    def tasks(self) -> tuple[tuple[int, str], ...]:
+        """The number of a goal and the code of a task it is about, for each, the most important goal first."""
+        goals = sorted(enumerate(self.keys.goals, start=1), key=lambda each: -(each[1].importance or 0))
+        return tuple((number, _code(word)) for number, goal in goals for word in goal.tasks)
+
     def value(self, instrument: str, part: str | None = None) -> float | None:
         found = self.measures.get((instrument, part))
         return None if found is None else found.value
@@ -275,6 +283,7 @@ class _Reader:
             edss, edss_from = by_pdds, "pdds"
         helper = keys.helper or HELPERS.get(keys.setting, "none")
         situations = self._situations("precautions", keys.precautions)
+        self._goals()
         return Profile(
             keys=keys, edss=edss, edss_from=edss_from, support=SUPPORT[helper], equipment=self._equipment(),
             available=self._available(), situations=situations, measures=self._measures(),
@@ -332,6 +341,13 @@ class _Reader:
                 self.unknown(("swaps", target, "ladder"), swap.ladder, by_target[target])
             elif swap.ladder is not None and swap.rung > len(ladders[swap.ladder].rungs):
                 self.fault(("swaps", target, "rung"), str(swap.rung), f"1 to {len(ladders[swap.ladder].rungs)}")
+
+    def _goals(self) -> None:
+        known = self.rules.tasks
+        for place, goal in enumerate(self.keys.goals):
+            for at, word in enumerate(goal.tasks):
+                if _code(word) not in known:
+                    self.unknown(("goals", place, "tasks", at), word, list(known))
 
     def _equipment(self) -> frozenset[str] | None:
         if self.keys.equipment is None:
@@ -535,6 +551,7 @@ def not_known(profile: Profile) -> Iterator[str]:
         ("strength, by hand", not profile.strength),
         ("spasticity", not profile.spasticity),
         ("what the person wants", not keys.goals),
+        ("which everyday tasks the goal is about", any(not goal.tasks for goal in keys.goals)),
     ):
         if missing:
             yield name

@@ -1,8 +1,9 @@
-"""What to train first: targets ranked by the measures behind them, or in a careful order while nothing is measured."""
+"""What to train first: targets ranked by the measures behind them, then by what the person's goals draw on, or in a
+careful order while nothing is known."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from neurodash.library import Library
 from neurodash.library.planning import Clue, Focus, Target
@@ -21,6 +22,7 @@ class Ranked:
     weakness: float | None
     because: tuple[str, ...]  # instruments or movements, in words
     refs: tuple[str, ...]
+    goal: int = 0  # the number of the person's goal that draws on it
 
     @property
     def is_weak(self) -> bool:
@@ -28,17 +30,28 @@ class Ranked:
 
 
 def rank(focus: Focus, profile: Profile, library: Library, seated: bool) -> tuple[Ranked, ...]:
-    """The targets of a focus, weakest first; then those nobody measured, in the stated order, which for somebody on a
-    seat begins with arms and trunk; strong ones last."""
+    """The targets of a focus, weakest first; then those nobody measured: what a goal draws on, and the others in the
+    stated order, which for somebody on a seat begins with arms and trunk; strong ones last."""
     order = {each.target: (each.seated if seated else None) or each.unmeasured for each in focus.targets}
-    found = [_ranked(each, profile, library) for each in focus.targets]
+    wanted = _wanted(profile, library)
+    found = [replace(_ranked(each, profile, library), goal=wanted.get(each.target, 0)) for each in focus.targets]
+    first = {target: place for place, target in enumerate(wanted)}
 
-    def place(each: Ranked) -> tuple[int, float, int]:
+    def place(each: Ranked) -> tuple[int, float, int, int]:
         if each.weakness is None:
-            return 1, 0.0, order[each.target]
-        return (0 if each.is_weak else 2), -each.weakness, order[each.target]
+            return 1, 0.0, first.get(each.target, len(first)), order[each.target]
+        return (0 if each.is_weak else 2), -each.weakness, 0, order[each.target]
 
     return tuple(sorted(found, key=place))
+
+
+def _wanted(profile: Profile, library: Library) -> dict[str, int]:
+    """The targets that the goals draw on, the most needed first, with the number of the goal."""
+    found: dict[str, int] = {}
+    for number, task in profile.tasks:
+        for target in library.planning.rules.tasks[task].targets:
+            found.setdefault(target, number)
+    return found
 
 
 def _ranked(target: Target, profile: Profile, library: Library) -> Ranked:

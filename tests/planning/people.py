@@ -73,7 +73,8 @@ def profiles(draw: st.DrawFn, hard: bool = True) -> dict[str, Any]:
         ),
     )
     maybe("enjoys", st.lists(st.sampled_from(sorted(WORDS.activities)), max_size=3))
-    maybe("goals", st.just([{"text": "walk to the shop"}]))
+    tasks = st.lists(st.sampled_from(sorted(OURS.planning.rules.tasks)), max_size=3, unique=True)
+    maybe("goals", tasks.map(lambda chosen: [{"text": "walk to the shop", "tasks": chosen}]))
     maybe("precautions", st.lists(st.sampled_from(MILD + (HARD if hard else [])), max_size=4, unique=True))
     parts = draw(st.lists(st.sampled_from(sorted(PARTS)), unique=True))
     found["measures"] = [

@@ -26,13 +26,32 @@ def check(plan: Plan, name: str) -> str:
 
 
 def test_newly_diagnosed_and_fit_climbs_to_dual_task_and_power() -> None:
-    plan = person(edss=1.5, experience={"balance": "some", "resistance": "some"}, goals=[{"text": "run again"}])
+    plan = person(
+        edss=1.5, experience={"balance": "some", "resistance": "some"}, goals=[{"text": "run again", "tasks": "walk"}]
+    )
     assert plan.status == "ready"
     assert {each.result for each in plan.checks} == {"passes"}
     assert any(item.target == "power" and demand(item)["speed"] == "fast" for _, item in items(plan))
     first, last = plan.weeks[0], plan.weeks[10]
     assert sum(last.minutes.values()) > sum(first.minutes.values())
-    assert any(plan.reasons[name].kind == "goal" for session in plan.sessions for name in session.because)
+    behind = {item.target for _, item in items(plan) if any(plan.reasons[name].kind == "goal" for name in item.because)}
+    assert "gait" in behind
+
+
+def test_a_goal_brings_what_it_draws_on_forward_but_not_before_a_measured_weakness() -> None:
+    goals = [{"text": "stay longer on the terrace", "tasks": ["sit"], "importance": 3},
+             {"text": "write by hand again", "tasks": ["hands"], "importance": 9}]  # fmt: skip
+    order = [target.target for target in person(edss=3, focus=["resistance"], goals=goals).targets]
+    assert order[:5] == ["hands", "arms", "shoulders", "trunk", "back"]
+    weak = {"knee-extension-left": "3", "knee-extension-right": "4"}
+    order = [t.target for t in person(edss=3, focus=["resistance"], goals=goals, strength=weak).targets]
+    assert order[:3] == ["knee-extensors", "hands", "arms"]
+
+
+def test_a_goal_that_names_no_task_changes_nothing_and_is_asked_about() -> None:
+    plan = person(edss=3, goals=[{"text": "feel better"}])
+    assert not any(reason.kind == "goal" for reason in plan.reasons.values())
+    assert any("goal" in line for line in plan.measure_next)
 
 
 def test_two_falls_and_heat_are_guarded_cool_in_the_morning_and_slow_with_spasticity() -> None:

@@ -96,6 +96,10 @@ class Form:
         return [(code, word.label) for code, word in self.library.exercises.words.activities.items()]
 
     @property
+    def tasks(self) -> Choices:
+        return [(code, task.label) for code, task in self.library.planning.rules.tasks.items()]
+
+    @property
     def situations(self) -> list[tuple[str, str, list[tuple[str, str, str]]]]:
         """Severity, title, and the situations of it as (code, label, question)."""
         found: dict[str, list[tuple[str, str, str]]] = {severity: [] for severity in SEVERITIES}
@@ -167,7 +171,8 @@ def to_profile(answers: QueryDict, library: Library) -> tuple[dict[str, Any], di
         made["equipment"] = []
     made |= _life(answers, fields)
     made["goals"] = _goals(answers, base)
-    fields |= {"goals.0.text": "goal", "goals.0.importance": "goal_importance", "goals.0.difficulty": "goal_difficulty"}
+    fields |= {"goals.0.text": "goal", "goals.0.importance": "goal_importance", "goals.0.difficulty": "goal_difficulty",
+               "goals.0.tasks": "goal_tasks"}  # fmt: skip
     fields |= {"cleared": "precautions", "start": "start"}
     made["measures"] = _measures(answers, base, library, fields)
     for name, prefix in (("strength", "s_"), ("spasticity", "t_")):
@@ -218,6 +223,8 @@ def _goals(answers: QueryDict, base: Mapping[str, Any]) -> list[Any]:
     if not text:
         return list(others)
     goal: dict[str, Any] = {"text": text}
+    if tasks := answers.getlist("goal_tasks"):
+        goal["tasks"] = tasks
     for name in ("importance", "difficulty"):
         if value := answers.get(f"goal_{name}", "").strip():
             goal[name] = _number(value)
@@ -269,6 +276,7 @@ def from_profile(data: Mapping[str, Any]) -> dict[str, list[str]]:
     for goal in _items(data.get("goals"))[:1]:
         told = dict(_pairs(goal))
         made["goal"] = [str(told.get("text", ""))]
+        made["goal_tasks"] = [str(task).replace("_", "-") for task in _items(told.get("tasks"))]
         made |= {
             f"goal_{key}": [_shown(told[key])] for key in ("importance", "difficulty") if told.get(key) is not None
         }
@@ -322,7 +330,7 @@ LABELS = {
     "months_since_relapse": "Months since the last relapse", "phenotype": "Type of MS", "walking_aid": "Walking aid",
     "setting": "Where", "helper": "Who is near", "minutes_per_week": "Minutes a week", "energy_best": "Most energy",
     "energy_worst": "Least energy", "equipment": "Equipment", "enjoys": "What the person likes", "goal": "Goal",
-    "goal_importance": "How much it matters", "goal_difficulty": "How hard it is now", "measured_on": "Measured on",
+    "goal_tasks": "What the goal is about", "goal_importance": "How much it matters", "goal_difficulty": "How hard it is now", "measured_on": "Measured on",
 }  # fmt: skip
 
 

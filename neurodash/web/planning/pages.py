@@ -98,6 +98,7 @@ def page(plan: Plan, profile: Profile, library: Library) -> dict[str, Any]:
         "status": STATUS.get(plan.status, ""),
         "title": f"{wording.number_word(len(plan.weeks)).capitalize()} weeks for {plan.code}" if plan.weeks else f"{STATUS.get(plan.status, '')}: {plan.code}",
         "weeks": weeks,
+        "goals": [goal.text for goal in profile.keys.goals],
         "focus_names": names,
         "exercises": _exercises(plan, library),
         "targets": [_target(each, plan, profile, library) for each in plan.targets],
@@ -183,7 +184,7 @@ def _choices(plan: Plan, library: Library) -> list[Choice]:
     made = []
     first = plan.weeks[0].sessions if plan.weeks else ()
     named = [name for session in first for name in session.because if name in plan.reasons]
-    for what, kinds in (("This training", ("finding", "goal")), ("When", ("profile", "precaution"))):
+    for what, kinds in (("This training", ("finding",)), ("When", ("profile", "precaution"))):
         if own := dict.fromkeys(name for name in named if plan.reasons[name].kind in kinds):
             made.append(Choice(what, because(own, plan.reasons, library)))
     dosed: dict[str, list[str]] = {}
