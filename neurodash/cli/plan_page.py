@@ -48,31 +48,41 @@ def checked(plan: Plan) -> str:
 
 
 def explained(plan: Plan) -> str:
-    """Every target and exercise with its reasons, and what was not chosen."""
-    reasons = plan.reasons
-    lines = []
-    for target in plan.targets:
-        state = f"trained on the ladder “{target.ladder}”" if target.trained else "not trained"
-        lines.append(_line(f"{target.focus} {target.rank}. {target.name}: {state}{_and(target.why_not)}"))
-        lines += _because(target.because, reasons)
-    chosen: dict[str, Item] = {}
+    """Every target with its exercises and the reasons of each, and what was not chosen. A reason that holds for all of a
+    focus, a target or a ladder is said there, once."""
+    steps: dict[str, dict[tuple[str, str, int], Item]] = {}
     for session in plan.sessions:
         for item in session.items:
-            chosen.setdefault(f"{item.exercise} {item.ladder} {item.rung}", item)
-    exercises = []
-    for item in islice(chosen.values(), EXPLAINED):
-        exercises.append(_line(f"{item.name}, rung {item.rung} of “{item.ladder}”{_and(item.says)}"))
-        exercises += _because(item.because, reasons)
-    exercises += _more(len(chosen) - EXPLAINED)
-    sessions = [line for session in plan.sessions[:1] for line in _because(session.because, reasons)]
-    return "\n\n".join(
-        block
-        for block in (
-            _head(plan), *_screening(plan), _section("What is trained, and why", lines), _section("Each exercise", exercises),
-            _section("The sessions", sessions), *_lists(plan),
-        )
-        if block
-    )  # fmt: skip
+            steps.setdefault(item.target, {}).setdefault((item.exercise, item.ladder, item.rung), item)
+    left = EXPLAINED
+    sections = []
+    for focus in dict.fromkeys(target.focus for target in plan.targets):
+        own = [target for target in plan.targets if target.focus == focus]
+        behind_all = _shared([item.because for target in own for item in steps.get(target.target, {}).values()])
+        lines = _because(behind_all, plan.reasons, set(), "")
+        for target in own:
+            told = set(behind_all)
+            state = f"trained on the ladder “{target.ladder}”" if target.trained else "not trained"
+            lines.append(_line(f"{target.rank}. {target.name}: {state}{_and(target.why_not)}"))
+            lines += _because(target.because, plan.reasons, told)
+            for item in islice(steps.pop(target.target, {}).values(), left):
+                left -= 1
+                lines.append(_line(f"{item.name}, rung {item.rung} of “{item.ladder}”{_and(item.says)}", "    > "))
+                lines += _because(item.because, plan.reasons, told, "      ")
+        sections.append(_section(f"What is trained for {focus}, and why", lines))
+    lines = []
+    for item in islice((item for own in steps.values() for item in own.values()), left):
+        lines.append(_line(f"{item.name}, rung {item.rung} of “{item.ladder}”{_and(item.says)}"))
+        lines += _because(item.because, plan.reasons, set())
+    sections.append(_section("Also trained, and why", lines))
+    sessions = [line for session in plan.sessions[:1] for line in _because(session.because, plan.reasons, set())]
+    blocks = _head(plan), *_screening(plan), *sections, _section("The sessions", sessions), *_lists(plan)
+    return "\n\n".join(block for block in blocks if block)
+
+
+def _shared(each: Sequence[Sequence[str]]) -> list[str]:
+    """What stands in all of them, in the order of the first."""
+    return [name for name in each[0] if all(name in other for other in each)] if each else []
 
 
 def _head(plan: Plan) -> str:
@@ -172,10 +182,13 @@ def _lists(plan: Plan) -> list[str]:
     ]
 
 
-def _because(names: Sequence[str], reasons: Mapping[str, Reason]) -> list[str]:
-    found = [reasons[name] for name in names if name in reasons]
-    told = (f"{each.kind}{f' {each.ref}' if each.ref else ''}: {each.says}" for each in found[:REASONS])
-    return [*(_line(_cut(each), "    ") for each in told), *_more(len(found) - REASONS)]
+def _because(names: Sequence[str], reasons: Mapping[str, Reason], told: set[str], indent: str = "    ") -> list[str]:
+    """The reasons that were not told before."""
+    new = [name for name in dict.fromkeys(names) if name in reasons and name not in told]
+    told.update(new)
+    found = [reasons[name] for name in new]
+    says = (f"{each.kind}{f' {each.ref}' if each.ref else ''}: {each.says}" for each in found[:REASONS])
+    return [*(_line(_cut(each), indent) for each in says), *_more(len(found) - REASONS)]
 
 
 def _more(left: int) -> list[str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from neurodash import wording
 from neurodash.library import Library
 from neurodash.library.planning import Schedule
 from neurodash.library.protocols import Protocol
+from neurodash.library.rows import InstrumentValue
 from neurodash.planning.plan import Moves, PlanWeek, RetestOf
 from neurodash.planning.profile import Profile, not_known
 from neurodash.planning.screening import Limits
@@ -90,8 +92,11 @@ def _retest(instrument: str, every: int, profile: Profile, library: Library, sch
 
     def told(names: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
         found = [row for row in rows if row.property in names and row.value]
-        words = [f"{wording.value(row.value, row.value_unit)} ({row.population})" for row in found]
-        return "; ".join(words) or wording.NOT_KNOWN, tuple(row.row_id for row in found)
+        if not found:
+            return wording.NOT_KNOWN, ()
+        row, why = _that_counts(found, profile)
+        about = "; ".join(filter(None, (row.population, row.condition, why)))
+        return f"{wording.value(row.value, row.value_unit)} ({about})", (row.row_id,)
 
     error, error_rows = told(("mdc", "mdc90", "mdc95"))
     matters, matter_rows = told(("mcid_improve",))
@@ -100,3 +105,17 @@ def _retest(instrument: str, every: int, profile: Profile, library: Library, sch
     return RetestOf(
         instrument, rows[0].name if rows else instrument, weeks, error, matters, (*error_rows, *matter_rows)
     )
+
+
+def _that_counts(rows: Sequence[InstrumentValue], profile: Profile) -> tuple[InstrumentValue, str]:
+    """Of several published values the one for this person's EDSS, or else the largest: less counts as a change. And why."""
+
+    def is_for(row: InstrumentValue) -> bool:
+        band = re.search(r"EDSS (\d(?:\.\d)?)-(\d(?:\.\d)?)", row.condition)
+        return bool(profile.edss_from and band and float(band[1]) <= profile.edss <= float(band[2]))
+
+    own = [row for row in rows if is_for(row)]
+    found = max(own or rows, key=lambda row: max(map(float, re.findall(r"\d+(?:\.\d+)?", row.value)), default=0.0))
+    return found, "" if len(
+        rows
+    ) == 1 else f"of {len(rows)} published values the {'one for this EDSS' if len(own) == 1 else 'largest'}"

@@ -20,6 +20,7 @@ from neurodash.library.protocols import DoseKeys, PhaseKeys, Protocol
 from neurodash.planning import audit, beside
 from neurodash.planning.choice import Chooser, Chosen
 from neurodash.planning.plan import (
+    BY_HAND,
     Dose,
     EasierToday,
     FocusTarget,
@@ -344,7 +345,7 @@ class _Builder:
         taken = chosen.exercise.id in {track.now.exercise.id for track in part.tracks}
         why = "it is already there for another target" if taken else self.chooser.why_not_first(chosen, week)
         if why:
-            self.not_chosen.append(NotChosen(f"{chosen.exercise.name}, chosen by the clinician", why))
+            self.not_chosen.append(NotChosen(f"{chosen.exercise.name}{BY_HAND}", why))
             return None
         return chosen
 

@@ -82,6 +82,9 @@ WeekMinutes = Annotated[int, Field(ge=0, le=7 * 1440)]
 Amounts = Annotated[tuple[Amount, ...], Field(max_length=10)]
 
 
+BY_HAND = ", chosen by the clinician"  # ends the name of what a swap asked for and the plan does not have
+
+
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True)
 class Reason:

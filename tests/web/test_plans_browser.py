@@ -46,7 +46,16 @@ def test_a_newcomer_steps_through_swaps_and_prints(width: int, scheme: str, visi
     swap = page.locator("button.swap").first
     name = swap.inner_text()
     swap.click()
-    expect(page.locator(".swaps strong", has_text=name.split(":")[0]).first).to_be_attached()
+    expect(page.locator(".said")).to_be_focused()
+    expect(page.locator(".said")).to_contain_text("Checked again")
+    expect(page.locator(".swaps strong", has_text=name.split(":")[0]).first).to_be_visible()
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.go_back()
+    expect(page.get_by_text("What you wrote in this tab before is back.")).to_be_visible()
+    expect(page.get_by_label("EDSS", exact=True)).to_have_value("2.5")
+    page.get_by_role("button", name="5. Measures").click()
+    page.get_by_role("button", name="Make the plan").click()
+    expect(page.get_by_role("heading", name="Twelve weeks for P-7")).to_be_visible()
     with page.expect_download() as download:
         page.get_by_role("button", name="Save as a file").click()
     file = download.value.path()

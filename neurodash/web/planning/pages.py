@@ -13,7 +13,7 @@ from neurodash import wording
 from neurodash.library import Library
 from neurodash.pictures import charts
 from neurodash.planning.handout import MOST_EXERCISES
-from neurodash.planning.plan import Item, Plan, PlanWeek, Reason, Session
+from neurodash.planning.plan import BY_HAND, Item, Plan, PlanWeek, Reason, Session
 from neurodash.planning.profile import DAYS, Profile
 from neurodash.planning.swaps import Option, options
 from neurodash.web.reading.training import GUARDS, pictures
@@ -162,6 +162,17 @@ def told(item: Item) -> str:
         "" if item.load == "own weight" else item.load,
     ]
     return ", ".join(part for part in parts if part)
+
+
+def swapped(plan: Plan, target: str) -> str:
+    """What came of a swap, and that the plan was checked again."""
+    now = next((item for session in plan.sessions for item in session.items if item.target == target), None)
+    refused = next((each.why for each in plan.not_chosen if each.what.endswith(BY_HAND)), "")
+    told = f"Not taken: {refused}." if refused else f"Now begins with “{now.name}”." if now else "Left out."
+    results = [each.result for each in plan.checks]
+    checked = f"{results.count('passes')} of {wording.count(len(results), 'check')} pass"
+    failed = [each.name.lower() for each in plan.checks if each.result == "fails"]
+    return f"{told} Checked again: {checked}{f'; not passed: {wording.joined(failed)}' if failed else ''}."
 
 
 def _target(target: Any, plan: Plan, profile: Profile, library: Library) -> Target:

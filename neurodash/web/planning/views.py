@@ -87,7 +87,7 @@ def plan(request: HttpRequest) -> HttpResponse:
         return _sheet(request, made, profile, library)
     if do == "keep":
         return _file(made.to_json().encode(), "application/json", f"{made.code}-plan.json")
-    return _page(request, made, profile, library)
+    return _page(request, made, profile, library, swapped=detail.partition(" ")[0] if do == "swap" else "")
 
 
 def _from_form(request: HttpRequest, library: Library) -> HttpResponse:
@@ -211,10 +211,14 @@ def _form(request: HttpRequest, form: Form, status: int = 200) -> HttpResponse:
 
 
 def _page(
-    request: HttpRequest, made: Plan, profile: Profile, library: Library, problem: str = "", status: int = 200
-) -> HttpResponse:
+    request: HttpRequest, made: Plan, profile: Profile, library: Library, problem: str = "", status: int = 200,
+    swapped: str = "",
+) -> HttpResponse:  # fmt: skip
     sheet = {name: request.POST.get(name, "")[:MAX_NAME] for name in ("week", "clinician", "phone", "paper", "large")}
-    context = {**pages.page(made, profile, library), "papers": PAPERS, "problem": problem, "sheet": sheet}
+    context = {
+        **pages.page(made, profile, library), "papers": PAPERS, "problem": problem, "sheet": sheet,
+        "swapped": swapped, "said": pages.swapped(made, swapped) if swapped else "",
+    }  # fmt: skip
     return render(request, "plan.html", context, status=status)
 
 

@@ -72,26 +72,43 @@ if (form) {
 mend?.focus();
 
 // A plan lives in this page: its links open beside it, and leaving before it is saved is asked back.
-const plan = document.querySelector("[data-plan]");
-if (plan) {
-  for (const link of plan.querySelectorAll("a[href^='/']")) { link.target = "_blank"; link.rel = "noopener"; }
-  let kept = false;
-  for (const each of document.forms) each.addEventListener("submit", () => { kept = true; setTimeout(() => { kept = false; }, 3000); });
-  let touched = Boolean(location.hash);
-  addEventListener("beforeunload", (event) => { if (touched && !kept) event.preventDefault(); });
-  // After a swap the reader is where they were.
-  const target = location.hash.startsWith("#target-") && document.getElementById(location.hash.slice(1));
-  if (target) {
-    const part = target.querySelector("details");
-    if (part) part.open = true;
-    target.scrollIntoView();
-    part?.querySelector("summary").focus({ preventScroll: true });
+let touched = Boolean(location.hash), leaving = false;
+const begin = () => {
+  for (const link of document.querySelectorAll("[data-plan] a[href^='/']")) { link.target = "_blank"; link.rel = "noopener"; }
+  for (const button of document.querySelectorAll("[data-print]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => print());
   }
+  for (const each of document.querySelectorAll("form[action='/plans/new/']")) each.addEventListener("submit", sent);
+  const said = document.querySelector(".said");
+  if (!said) return;
+  const part = said.parentElement.querySelector("details");
+  if (part) part.open = true;
+  said.parentElement.scrollIntoView();
+  said.focus({ preventScroll: true });
+};
+// A swap changes the page where it is: no way back that would send it again, and what was open stays open.
+const sent = async (event) => {
+  leaving = true;
+  setTimeout(() => { leaving = false; }, 3000);
+  const button = event.submitter, before = document.querySelector("main.plan-page");
+  if (!button?.value.startsWith("swap ") || before.ariaBusy === "true") return;
+  event.preventDefault();
+  before.ariaBusy = "true";
+  try {
+    const answer = await fetch("/plans/new/", { method: "POST", body: new URLSearchParams(new FormData(event.target, button)) });
+    const after = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("main.plan-page");
+    if (!answer.ok || !after) throw new Error("no plan");
+    for (const open of before.querySelectorAll("details[id][open]")) { const same = after.querySelector(`#${open.id}`); if (same) same.open = true; }
+    before.replaceWith(after);
+    touched = true;
+    begin();
+  } catch { event.target.requestSubmit(button); }
+};
+if (document.querySelector("[data-plan]")) {
+  addEventListener("beforeunload", (event) => { if (touched && !leaving) event.preventDefault(); });
+  begin();
 }
 
-for (const button of document.querySelectorAll("[data-print]")) {
-  button.hidden = false;
-  button.addEventListener("click", () => print());
-}
 // On paper every week and every reason is open.
 addEventListener("beforeprint", () => { for (const part of document.querySelectorAll(".plan-page details:not([open])")) { part.open = true; part.dataset.opened = ""; } });
