@@ -60,7 +60,7 @@ def screen(profile: Profile, library: Library) -> Screening:
     met: list[Screened] = []
     changes: list[tuple[str, Changes]] = []
     for code, situation in library.planning.situations.items():
-        because = "named in the profile" if code in profile.situations else _shown(situation, profile)
+        because = "said in the answers" if code in profile.situations else _shown(situation, profile)
         if not because:
             continue
         row = library.precautions[situation.precaution]

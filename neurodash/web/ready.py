@@ -65,7 +65,8 @@ class Ready:
 
 
 class Door:
-    """The WSGI application. `version` tells when every kept page has become stale."""
+    """The WSGI application. `version` tells when every kept page has become stale, `refusal` is the page that says why a
+    request was not taken."""
 
     def __init__(
         self,
@@ -74,8 +75,10 @@ class Door:
         version: Callable[[], str],
         secure: bool,
         keep: bool = True,
+        refusal: Callable[[str], str] | None = None,
     ) -> None:
         self.app, self.hosts, self.version, self.keep = app, list(hosts), version, keep
+        self.refusal = refusal
         self.security: Headers = [
             ("Content-Security-Policy", POLICY),
             ("X-Content-Type-Options", "nosniff"),
@@ -100,7 +103,7 @@ class Door:
         if not self._host_is_ours(environ.get("HTTP_HOST", "")):
             return self._plain(start, "400 Bad Request", "This site does not answer to that name.\n")
         if len(path) + len(environ.get("QUERY_STRING", "")) > MAX_PATH:
-            return self._plain(start, "414 URI Too Long", "The address is too long.\n")
+            return self._refuse(start, "414 URI Too Long", f"An address here has at most {MAX_PATH:,} characters.")
         if method in ("GET", "HEAD"):
             self._drop_stale()
             page = self.fixed.get(path) or self.pages.get(path)
@@ -112,9 +115,15 @@ class Door:
             or int(length) > MAX_BODY
             or "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
         ):
-            return self._plain(start, "413 Content Too Large", "The request is too large.\n")
+            return self._refuse(
+                start,
+                "413 Content Too Large",
+                f"What was sent is too large: at most {MAX_BODY // 1_000_000} MB. Nothing was kept.",
+            )
         if environ.get("QUERY_STRING", "").count("&") > MAX_WISHES:
-            return self._plain(start, "400 Bad Request", "The query has too many parts.\n")
+            return self._refuse(
+                start, "400 Bad Request", f"The address asks for too much at once: at most {MAX_WISHES} things."
+            )
         if method in ("GET", "HEAD"):
             environ.pop("CONTENT_TYPE", None)  # it would choose how the query is decoded
         return self._ask(environ, start, method, path)
@@ -214,12 +223,16 @@ class Door:
                 self.seen_version = version
                 self.pages.clear()
 
-    def _plain(self, start: Start, status: str, text: str) -> Iterable[bytes]:
+    def _refuse(self, start: Start, status: str, says: str) -> Iterable[bytes]:
+        kind = "text/html; charset=utf-8" if self.refusal else "text/plain; charset=utf-8"
+        return self._plain(start, status, self.refusal(says) if self.refusal else f"{says}\n", kind)
+
+    def _plain(self, start: Start, status: str, text: str, kind: str = "text/plain; charset=utf-8") -> Iterable[bytes]:
         body = text.encode()
         start(
             status,
             [
-                ("Content-Type", "text/plain; charset=utf-8"),
+                ("Content-Type", kind),
                 *self.security,
                 ("Cache-Control", "no-store"),
                 ("Content-Length", str(len(body))),

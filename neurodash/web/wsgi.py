@@ -7,6 +7,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "neurodash.web.settings")
 
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
+from django.template.loader import render_to_string
 
 from neurodash.web.ready import Door
 from neurodash.web.shelf import shelf
@@ -19,7 +20,11 @@ def make() -> Door:
     if not config.watch:
         shelf().current()
         gc.freeze()  # the library stays: no collection has to walk through it
-    return Door(application, config.hosts, shelf().version, secure=config.is_secure, keep=not config.watch)
+
+    def refusal(says: str) -> str:
+        return render_to_string("refused.html", {"says": says})
+
+    return Door(application, config.hosts, shelf().version, config.is_secure, keep=not config.watch, refusal=refusal)
 
 
 app = make()

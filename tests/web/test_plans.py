@@ -285,3 +285,10 @@ def test_a_slow_sender_does_not_hold_up_the_others(server: Server) -> None:
     finally:
         for link in slow:
             link.close()
+
+
+def test_what_is_too_large_is_refused_on_a_page_that_says_how_much_is_taken(post: Callable[..., Any]) -> None:
+    status, headers, body = post([("do", "make"), ("goal", "x" * 1_000_001)])
+    assert status == 413
+    assert "1 MB" in text_of(body)
+    assert headers["Content-Security-Policy"]

@@ -13,12 +13,17 @@ from neurodash import wording
 from neurodash.library import Library
 from neurodash.pictures import charts
 from neurodash.planning.handout import MOST_EXERCISES
-from neurodash.planning.plan import BY_HAND, Item, Plan, PlanWeek, Reason, Session
+from neurodash.planning.plan import BY_HAND, Item, Plan, PlanWeek, Reason, ReasonKind, Session
 from neurodash.planning.profile import DAYS, Profile
 from neurodash.planning.swaps import Option, options
 from neurodash.web.reading.training import GUARDS, pictures
 
 STATUS = {"refer": "Refer first", "stop": "Stop"}
+RESTS_ON: Mapping[ReasonKind, str] = {
+    "finding": "finding of the brief", "guideline": "guideline {}", "precaution": "precaution {}", "measure": "measured",
+    "goal": "the person's goal", "profile": "what was answered", "protocol": "protocol of the brief",
+    "clinician": "your choice", "expert judgement": "expert judgement",
+}  # fmt: skip
 MARKS = {"passes": "✓", "fails": "✕", "does not apply": "–"}
 
 
@@ -27,8 +32,7 @@ class Because:
     """A reason with the page that shows what it rests on."""
 
     says: str
-    kind: str
-    ref: str
+    rests_on: str
     url: str
 
 
@@ -215,7 +219,9 @@ def _choices(plan: Plan, library: Library) -> list[Choice]:
 
 def because(names: Any, reasons: Mapping[str, Reason], library: Library) -> tuple[Because, ...]:
     found = [reasons[name] for name in names if name in reasons]
-    return tuple(Because(each.says, each.kind, each.ref, url_of(each, library)) for each in found)
+    return tuple(
+        Because(each.says, RESTS_ON[each.kind].format(each.ref).strip(), url_of(each, library)) for each in found
+    )
 
 
 def url_of(reason: Reason, library: Library) -> str:
