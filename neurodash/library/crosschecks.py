@@ -87,6 +87,7 @@ def _known(library: Library) -> Mapping[str, Collection[str]]:
         "movements": library.planning.rules.movements, "precautions": library.precautions,
         "guidelines": library.guidelines, "situations": library.planning.situations, "ladders": library.ladders,
         "focuses": library.planning.rules.focuses,
+        "stopping": {row.precaution_id for row in library.precautions.values() if row.severity in ("stop", "refer")},
     }  # fmt: skip
 
 

@@ -99,11 +99,13 @@ class SeatedWhen(Row):
 
 
 class Situation(Row):
-    """A precaution as a profile names it. Its severity and its action are those of the row; `ask` is how a form asks."""
+    """A precaution as a profile names it. Its severity and its action are those of the row; `ask` is how a form asks, `now`
+    what is done where it stops or is referred: the row's action in words for the person who reads it."""
 
     precaution: Id
     label: Text
     ask: Short
+    now: Annotated[Text, Field(max_length=200)] | None = None
     when: Annotated[tuple[Trigger, ...], BeforeValidator(_several)] = ()
     changes: Changes = Field(default_factory=Changes)
 
@@ -301,6 +303,8 @@ def planning_problems(shelf: PlanningShelf, known: Mapping[str, Collection[str]]
         yield from missing(f"{where}.precaution", "precautions", [situation.precaution])
         yield from missing(f"{where}.when", "instruments", [t.instrument for t in situation.when if t.instrument])
         every_change[where] = situation.changes
+        if situation.precaution in known["stopping"] and not situation.now:
+            yield Problem(f"{where}.now", "nothing", "what is done now, as the row stops or refers")
     for where, changes in every_change.items():
         named = [f"{variable}={level}" for variable, levels in changes.levels.items() for level in levels]
         yield from missing(f"{where}.changes.levels", "levels", named)

@@ -72,7 +72,8 @@ def screen(profile: Profile, library: Library) -> Screening:
     stops = [each for each in met if each.severity == "stop"]
     stops.sort(key=lambda each: "emergenc" not in each.action.lower())  # what cannot wait is said first
     refers = [each for each in met if each.severity == "refer" and not each.cleared]
-    what_now = [each.action for each in (*stops, *refers)]
+    now = {each.precaution: each.now for each in library.planning.situations.values()}
+    what_now = [now[each.precaution] or each.action for each in (*stops, *refers)]
     what_now += _beyond(profile) if not stops else []
     status: Status = "stop" if stops else "refer" if what_now else "ready"
     rules = library.planning.rules

@@ -320,3 +320,11 @@ def test_equipment_that_stands_in_for_something_unknown_is_named(content: Path) 
     edit("exercises/vocabulary.yaml", "serves: [chair]", "serves: [chiar]")(content)
     with pytest.raises(DataError, match=r"vocabulary.yaml: equipment.armchair: serves.*Did you mean chair\?"):
         library.load([content])
+
+
+def test_a_situation_that_stops_says_what_is_done_now(content: Path) -> None:
+    edit("planning/situations.yaml", "  now: Stop. Call the emergency services now.\n", "")(content)
+    with pytest.raises(
+        DataError, match=r"situations\.yaml: rapid-neurological-decline\.now: nothing; accepted: what is"
+    ):
+        library.load([content])

@@ -89,7 +89,7 @@ def test_a_walker_and_a_fall_are_referred_to_have_the_aid_fitted_first() -> None
     plan = person(edss=6, walking_aid="frame", falls_6_months=1)
     assert (plan.status, plan.weeks) == ("refer", ())
     assert "P32" in rows(plan)
-    assert "fitting" in " ".join(plan.what_now)
+    assert "fitted" in " ".join(plan.what_now)
     again = person(
         edss=6, walking_aid="frame", falls_6_months=1, precautions=["aid-mismatch"], cleared=["aid-mismatch"]
     )
