@@ -29,13 +29,19 @@ def serve(folders: Sequence[Path], host: str, port: int, workers: int, url: str,
     """
     from neurodash.web import server
 
+    try:
+        server.configure(folders, host, port, url, watch)
+    except DataError as error:
+        fail(error, UNUSABLE)
     if not watch:
         try:
-            load(folders)
+            server.preload()
         except DataError as error:
             fail(error, BROKEN)
     try:
-        server.serve(folders=folders, host=host, port=port, workers=workers, url=url, watch=watch)
+        if applied := server.open_record():
+            click.echo(f"The record was brought to this program's shape: {len(applied)} steps.")
+        server.serve(host, port, 1 if watch else workers)
     except DataError as error:
         fail(error, UNUSABLE)
 

@@ -15,8 +15,18 @@ TYPES = {
     ".svg": "image/svg+xml",
     ".png": "image/png",
 }
-# One stylesheet for the reader: fewer requests, and the order of the cascade in one place.
-STYLES = ("tokens.css", "base.css", "parts.css", "training.css", "plan.css", "pages.css", "print.css")
+# One stylesheet: fewer requests, and the order of the cascade in one place.
+STYLES = (
+    "tokens.css",
+    "base.css",
+    "parts.css",
+    "training.css",
+    "plan.css",
+    "pages.css",
+    "people.css",
+    "desk.css",
+    "print.css",
+)
 
 
 @cache

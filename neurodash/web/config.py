@@ -6,15 +6,32 @@ import contextlib
 import datetime as dt
 import json
 import os
+import re
 import secrets
 import stat
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, cast, get_args
 from urllib.parse import urlsplit
 
 from neurodash.errors import DataError, Problem
 
+Membership = Literal["granted", "everyone", "stripe"]
+CHOICES: Mapping[str, tuple[str, ...]] = {  # the first is what holds where nothing is set
+    "NEURODASH_WATCH": ("no", "yes"),
+    "NEURODASH_MEMBERSHIP": get_args(Membership),
+    "NEURODASH_METRICS": ("no", "yes"),
+    "NEURODASH_DEMO": ("no", "yes"),
+}
+DATABASES = ("sqlite", "postgres", "postgresql")
+STRIPE: Mapping[str, str] = {
+    "key": "the secret key of the account",
+    "webhook_secret": "the signing secret of the webhook",
+    "price_id": "the id of the price of a year",
+    "api": "another address of the service, for tests",
+}
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -24,6 +41,11 @@ class Config:
 
     content: folders beside ours · url: the public address, ending in /, or nothing where it is not known · hosts: names it answers to ·
     data: where its own files are kept · watch: an editor's server · on: a fixed day instead of today · exported: pages for a static server
+    database: a URL, or nothing for a SQLite file in `data` · keys: what the record is sealed with, or nothing for a file in `data`
+    mail: console, or smtp://user:password@host:587 (smtps:// for TLS from the first byte) · mail_from: its sender
+    membership: who has it: `granted` by an administrator, `everyone` signed in, or `stripe` · price: a year of it, in words
+    proxies: how many of our own stand before us, each adding the address it saw · metrics: whether they are served
+    demo: a made-up clinic, on loopback
     """
 
     content: tuple[Path, ...]
@@ -33,6 +55,16 @@ class Config:
     watch: bool
     on: dt.date | None
     exported: bool = False
+    database: str = ""
+    keys: str = field(default="", repr=False)
+    mail: str = field(default="console", repr=False)
+    mail_from: str = "NeuroDash <desk@localhost>"
+    membership: Membership = "granted"
+    price: str = "$99"
+    stripe: Mapping[str, str] = field(default_factory=dict, repr=False)
+    proxies: int = 0
+    metrics: bool = False
+    demo: bool = False
 
     @property
     def is_secure(self) -> bool:
@@ -67,9 +99,21 @@ def read(environ: os._Environ[str] | dict[str, str] = os.environ) -> Config:
             on = dt.date.fromisoformat(day)
         except ValueError:
             problems.append(Problem("NEURODASH_ON", f"“{day}”", "a date such as 2026-11-21"))
-    watch = environ.get("NEURODASH_WATCH", "no")
-    if watch not in ("yes", "no"):
-        problems.append(Problem("NEURODASH_WATCH", f"“{watch}”", "yes or no"))
+    chosen = {name: _one_of(environ, name, values, problems) for name, values in CHOICES.items()}
+    mail, database = environ.get("NEURODASH_MAIL", "console").strip(), environ.get("DATABASE_URL", "").strip()
+    if mail != "console" and (urlsplit(mail).scheme not in ("smtp", "smtps") or not urlsplit(mail).hostname):
+        problems.append(Problem("NEURODASH_MAIL", "something else", "console, or smtp://user:password@host:587"))
+    if database and urlsplit(database).scheme not in DATABASES:
+        problems.append(Problem("DATABASE_URL", "something else", " or ".join(f"{each}://…" for each in DATABASES)))
+    proxies = environ.get("NEURODASH_PROXIES", "0")
+    if not re.fullmatch("[0-9]", proxies):
+        problems.append(Problem("NEURODASH_PROXIES", f"“{proxies}”", "0 to 9"))
+    stripe = {name: environ.get(f"NEURODASH_STRIPE_{name.upper()}", "").strip() for name in STRIPE}
+    if chosen["NEURODASH_MEMBERSHIP"] == "stripe":
+        for name in ("key", "webhook_secret", "price_id"):
+            if not stripe[name]:
+                found = Problem(f"NEURODASH_STRIPE_{name.upper()}", "nothing", STRIPE[name])
+                problems.append(found)
     if problems:
         raise DataError(problems)
     named = [host.strip() for host in environ.get("NEURODASH_HOSTS", "").split(",") if host.strip()]
@@ -78,10 +122,29 @@ def read(environ: os._Environ[str] | dict[str, str] = os.environ) -> Config:
         url=url if not url or url.endswith("/") else url + "/",
         hosts=tuple(dict.fromkeys([*LOOPBACK, *([parts.hostname] if parts.hostname else []), *named])),
         data=_data_folder(environ),
-        watch=watch == "yes",
+        watch=chosen["NEURODASH_WATCH"] == "yes",
         on=on,
         exported=environ.get("NEURODASH_EXPORT") == "yes",
+        database=database,
+        keys=environ.get("NEURODASH_KEYS", ""),
+        mail=mail,
+        mail_from=environ.get("NEURODASH_MAIL_FROM") or f"NeuroDash <desk@{parts.hostname or 'localhost'}>",
+        membership=cast(Membership, chosen["NEURODASH_MEMBERSHIP"]),
+        price=environ.get("NEURODASH_PRICE", "$99"),
+        stripe=stripe,
+        proxies=int(proxies),
+        metrics=chosen["NEURODASH_METRICS"] == "yes",
+        demo=chosen["NEURODASH_DEMO"] == "yes",
     )
+
+
+def _one_of(
+    environ: os._Environ[str] | dict[str, str], name: str, values: tuple[str, ...], problems: list[Problem]
+) -> str:
+    value = environ.get(name, values[0])
+    if value not in values:
+        problems.append(Problem(name, f"“{value}”", " or ".join(values)))
+    return value
 
 
 def _data_folder(environ: os._Environ[str] | dict[str, str]) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 import os
@@ -12,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
+import django
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
@@ -25,8 +27,8 @@ THREADS = 4  # of a worker: somebody who sends a form slowly does not hold up th
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
-def serve(folders: Sequence[Path], host: str, port: int, workers: int, url: str, watch: bool) -> None:
-    """Serve until stopped. Raises DataError for settings that cannot work, before anything is started."""
+def configure(folders: Sequence[Path], host: str, port: int, url: str, watch: bool) -> None:
+    """Put what was asked for where this process and its workers read it. Raises DataError for what cannot work."""
     if host not in LOOPBACK and not (url or os.environ.get("NEURODASH_URL") or os.environ.get("NEURODASH_HOSTS")):
         raise DataError(
             [
@@ -37,15 +39,37 @@ def serve(folders: Sequence[Path], host: str, port: int, workers: int, url: str,
                 )
             ]
         )
-    host = "127.0.0.1" if host == "localhost" else host
-    local = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
     os.environ["NEURODASH_CONTENT"] = json.dumps([str(folder.resolve()) for folder in folders])
-    os.environ["NEURODASH_URL"] = url or os.environ.get("NEURODASH_URL") or local
+    os.environ["NEURODASH_URL"] = url or os.environ.get("NEURODASH_URL") or _local(host, port)
     os.environ["NEURODASH_WATCH"] = "yes" if watch else "no"
     settings = config.read()
     config.secret_key(settings.data)  # made here, once, before several workers want it
+
+
+def preload() -> None:
+    """Read the library here, once: the workers are forked from this process and share it. Raises DataError."""
+    importlib.import_module("neurodash.web.wsgi")  # not before the environment is set
+
+
+def open_record() -> list[str]:
+    """Bring the record to this program's shape; what was done. Raises DataError."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "neurodash.web.settings")
+    django.setup()
+    record = importlib.import_module("neurodash.web.record")
+    applied: list[str] = record.migrate()
+    record.close()
+    return applied
+
+
+def serve(host: str, port: int, workers: int) -> None:
+    """Serve until stopped. Raises DataError where the address cannot be listened on."""
+    host = "127.0.0.1" if host == "localhost" else host
     _refuse_taken_port(host, port)
-    _granian(host, port, 1 if watch else workers, local, settings.url)
+    _granian(host, port, workers, _local(host, port), config.read().url)
+
+
+def _local(host: str, port: int) -> str:
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/".replace("//localhost:", "//127.0.0.1:")
 
 
 def _refuse_taken_port(host: str, port: int) -> None:

@@ -1,9 +1,11 @@
 """Every address of the site."""
 
-from django.urls import path, register_converter
-from django.urls.converters import SlugConverter
+from django.urls import include, path, register_converter
+from django.urls.converters import SlugConverter, StringConverter
 from django.views.generic import RedirectView
 
+from neurodash.web import codes
+from neurodash.web.people import views as people_views
 from neurodash.web.planning import views as planning_views
 from neurodash.web.reading import training_views, views
 
@@ -14,7 +16,14 @@ class _Code(SlugConverter):
     regex = "[a-z0-9][a-z0-9._-]*"
 
 
+class _Unguessable(StringConverter):
+    """A code of the record."""
+
+    regex = codes.PATTERN
+
+
 register_converter(_Code, "code")
+register_converter(_Unguessable, "own")
 
 urlpatterns = [
     path("", views.home),
@@ -42,10 +51,14 @@ urlpatterns = [
     path("exercises/<slug:slug>/", training_views.exercise),
     path("plans/", RedirectView.as_view(url="/plans/new/")),
     path("plans/new/", planning_views.plan),
+    path("account/", include("neurodash.web.people.urls")),
+    path("account/", include("allauth.urls")),
+    path("desk/", include("neurodash.web.clinic.urls")),
     path("<slug:code>/", views.condition),
     path("<slug:code>/<slug:slug>/", views.brief),
     path("<slug:code>/<slug:slug>/evidence/<slug:outcome>/", views.evidence),
     path("<slug:code>/<slug:slug>/evidence/<slug:outcome>.csv", views.evidence_csv),
 ]
+handler403 = people_views.denied
 handler404 = views.not_found
 handler500 = views.broken

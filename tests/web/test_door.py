@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from neurodash.web.ready import MARK, Door
 
 
@@ -97,3 +99,11 @@ def test_a_fault_of_ours_is_a_plain_500_with_the_security_headers() -> None:
     assert b"secret" not in body
     assert "Content-Security-Policy" in headers
     assert "Strict-Transport-Security" in headers
+
+
+@pytest.mark.parametrize("own", [("Set-Cookie", "sessionid=x"), ("Vary", "Cookie")])
+def test_a_page_that_looked_at_its_visitor_is_never_kept_for_others(own: tuple[str, str]) -> None:
+    site = door(App([(MARK, "whole"), own]))
+    assert ask(site)[2] == b"page 1"
+    assert ask(site)[2] == b"page 2"
+    assert ask(site)[1]["Cache-Control"] == "no-store"

@@ -67,7 +67,7 @@ def test_every_link_inside_the_site_leads_somewhere_and_every_anchor_exists(answ
     waiting = ["/"]
     while waiting:
         path = waiting.pop()
-        if path in seen:
+        if path in seen or path.startswith(("/desk/", "/account/")):  # behind the door: tests/web/test_everybody.py
             continue
         status, headers, body = answer(path)
         assert status == 200, path

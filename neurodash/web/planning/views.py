@@ -15,6 +15,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseForbidden
 from django.shortcuts import render
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from neurodash import wording
@@ -53,6 +54,7 @@ MAX_FILE = 900_000  # bytes, below what the door lets in
 MAX_NAME = 80  # characters of a name or a number on the sheet
 
 
+@csrf_exempt
 @require_http_methods(["GET", "HEAD", "POST"])
 def plan(request: HttpRequest) -> HttpResponse:
     """The form, or what was asked of it: make, edit, swap, clear, sheet, keep, open."""

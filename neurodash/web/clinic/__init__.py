@@ -1,0 +1,1 @@
+"""The desk of a clinic: saved protocols, patients, their scores and plans."""

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class Clinic(AppConfig):
+    name = "neurodash.web.clinic"
+    label = "clinic"

@@ -1,0 +1,1 @@
+"""Migrations of this part of the record."""

@@ -1,0 +1,1 @@
+"""Who comes: accounts, clinics and their seats, membership, and what was done with whose record."""
