@@ -1,8 +1,10 @@
 # make serve: the site on this machine · make test: everything CI checks · make bench: the speed figures
 PY ?= python3
 BIN := .venv/bin
+# One more than cores: many tests wait for a browser.
+WORKERS ?= $(shell expr $$(nproc) + 1)
 
-.PHONY: setup serve watch test lint bench lock audit vendor screenshots pictures clean
+.PHONY: setup serve watch test test-postgres lint bench lock audit vendor screenshots pictures clean
 
 setup: .venv/.ok
 
@@ -10,7 +12,7 @@ setup: .venv/.ok
 	PY="$(PY)" tools/setup.sh
 
 serve: setup
-	$(BIN)/neurodash serve
+	$(BIN)/neurodash serve --demo
 
 watch: setup
 	$(BIN)/neurodash serve --watch
@@ -22,7 +24,11 @@ lint: setup
 
 test: lint
 	$(BIN)/neurodash library check
-	$(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal
+
+# What reads or writes the record, once more on a real PostgreSQL that is started for it and gone afterwards.
+test-postgres: setup
+	$(BIN)/python -m tests.postgres $(BIN)/pytest -m "record and not browser" -n auto --maxprocesses 4 --dist worksteal
 
 bench: setup
 	$(BIN)/python bench/serve.py
@@ -30,6 +36,9 @@ bench: setup
 	$(BIN)/python bench/pictures.py
 	$(BIN)/python bench/plans.py
 	$(BIN)/python bench/handouts.py
+	$(BIN)/python bench/papers.py
+	$(BIN)/python bench/desk.py
+	$(BIN)/python -m bench.kept
 
 audit: setup
 	$(BIN)/pip-audit --require-hashes --disable-pip -r requirements.lock

@@ -18,10 +18,25 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from neurodash.library import CONTENT
+from tests import postgres
 from tests.chromium import CHROMIUM, FLAGS
 
 ROOT = Path(__file__).resolve().parent.parent
 DAY = "2026-11-21"  # the day the tests judge by, so that no test changes its mind at midnight
+
+
+# A test that asks for one of these reads or writes a record, so `make test-postgres` runs it a second time.
+RECORD = {"db", "transactional_db", "cast", "desk", "enter"}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "record: reads or writes the record; run on both databases")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if RECORD & set(getattr(item, "fixturenames", ())) or item.get_closest_marker("django_db"):
+            item.add_marker(pytest.mark.record)
 
 
 @pytest.fixture
@@ -52,9 +67,15 @@ def run(
         text=True,
         timeout=60,
         cwd=cwd,
-        env={**os.environ, **(env or {})},
+        env=environment(env or {}),
         check=False,
     )
+
+
+def environment(more: dict[str, str]) -> dict[str, str]:
+    """This process's environment and `more`; a site with a data folder of its own has a database of its own too."""
+    own = postgres.own(more["NEURODASH_DATA"]) if "NEURODASH_DATA" in more and "DATABASE_URL" not in more else {}
+    return {**os.environ, **own, **more}
 
 
 def free_port() -> int:
@@ -76,11 +97,16 @@ class Server:
                 [sys.executable, "-m", "neurodash", "serve", "--port", str(self.port), *words],
                 stdout=log,
                 stderr=log,
-                env={**os.environ, "NEURODASH_DATA": str(data), "NEURODASH_ON": DAY, **(env or {})},
+                env=environment({"NEURODASH_DATA": str(data), "NEURODASH_ON": DAY, **(env or {})}),
             )
-        self.wait()
+        try:
+            self.wait()
+        except RuntimeError:
+            self.process.kill()
+            self.process.wait(10)
+            raise
 
-    def wait(self, seconds: float = 20) -> None:
+    def wait(self, seconds: float = 60) -> None:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             try:

@@ -11,8 +11,10 @@ import neurodash
 from neurodash.cli.common import UNUSABLE
 from neurodash.cli.evidence import evidence
 from neurodash.cli.library import library
+from neurodash.cli.people import people
 from neurodash.cli.plan import plan
 from neurodash.cli.pool import pool
+from neurodash.cli.record import COMMANDS as RECORD
 from neurodash.cli.site import export, serve
 from neurodash.cli.watch import watch
 
@@ -39,5 +41,5 @@ def main() -> None:
 
 evidence.add_command(watch)
 evidence.add_command(pool)
-for command in (serve, export, library, evidence, plan):
+for command in (serve, export, library, evidence, plan, people, *RECORD):
     main.add_command(command)

@@ -36,16 +36,18 @@ def plan() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON, to keep, check or explain.")
 @click.option("--pdf", "sheet", type=click.Path(path_type=Path), metavar="FILE",
               help="Write the sheet for the person as a PDF: pictures, green, amber and red amounts, a log.")  # fmt: skip
+@click.option("--report", type=click.Path(path_type=Path), metavar="FILE",
+              help="Write the whole plan with its reasons as a PDF for the clinician.")  # fmt: skip
 @click.option("--week", type=click.IntRange(1), default=1, show_default=True,
               help="The week the sheet begins with; weeks after it with the same sessions share it.")  # fmt: skip
-@click.option("--large-print", is_flag=True, help="The sheet in 18 instead of 14 point.")
-@click.option("--paper", type=click.Choice(["a4", "us-letter"]), default="a4", show_default=True, help="Of the sheet.")
+@click.option("--large-print", is_flag=True, help="In 18 point: the sheet instead of 14, the report instead of 11.")
+@click.option("--paper", type=click.Choice(["a4", "us-letter"]), default="a4", show_default=True, help="Of both.")
 @click.option("--clinician", default="", metavar="NAME", help="Who signs the sheet; a line to write on without it.")
 @click.option("--phone", default="", metavar="NUMBER", help="Where the person calls; a line to write on without it.")
 @content_option
 def make(
-    profile: Path, start: dt.datetime | None, as_json: bool, sheet: Path | None, week: int, large_print: bool, paper: Paper,
-    clinician: str, phone: str, folders: Sequence[Path],
+    profile: Path, start: dt.datetime | None, as_json: bool, sheet: Path | None, report: Path | None, week: int,
+    large_print: bool, paper: Paper, clinician: str, phone: str, folders: Sequence[Path],
 ) -> None:  # fmt: skip
     """Make a plan from a profile and print it.
 
@@ -67,6 +69,13 @@ def make(
     except DataError as error:
         fail(error, UNUSABLE)
     click.echo(made.to_json() if as_json else plan_page.page(made), nl=not as_json)
+    if report is not None:
+        from neurodash.documents.plan import pdf as report_pdf
+
+        try:
+            write(report, report_pdf(made, library, on=day_of(None), paper=paper, large=large_print), "--report")
+        except DataError as error:
+            fail(error, BROKEN)
     if sheet is None:
         return
     from neurodash.documents.handout import pdf

@@ -22,14 +22,19 @@ if TYPE_CHECKING:
 @click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 64))
 @click.option("--url", default="", metavar="URL", help="The site's public address, such as https://desk.example.org/.")
 @click.option("--watch", is_flag=True, help="For editors: read the files again at every change and show the problems.")
-def serve(folders: Sequence[Path], host: str, port: int, workers: int, url: str, watch: bool) -> None:
-    """Serve the library on this machine.
+@click.option("--demo", is_flag=True, help="A made-up clinic to look at, on this machine alone, with links to sign in.")
+def serve(
+    folders: Sequence[Path], host: str, port: int, workers: int, url: str, watch: bool, demo: bool
+) -> None:  # fmt: skip
+    """Serve the site on this machine.
 
     Refuses a library that `library check` refuses, with the same list.
     """
     from neurodash.web import server
 
     try:
+        if demo:
+            server.demonstrate(host)
         server.configure(folders, host, port, url, watch)
     except DataError as error:
         fail(error, UNUSABLE)
@@ -41,6 +46,10 @@ def serve(folders: Sequence[Path], host: str, port: int, workers: int, url: str,
     try:
         if applied := server.open_record():
             click.echo(f"The record was brought to this program's shape: {len(applied)} steps.")
+        if demo:
+            click.echo("A made-up clinic. Sign in by one of these links; each works once:")
+            for name, link in server.demo_links(host, port):
+                click.echo(f"  {name:<20} {link}")
         server.serve(host, port, 1 if watch else workers)
     except DataError as error:
         fail(error, UNUSABLE)

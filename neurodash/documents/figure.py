@@ -7,11 +7,10 @@ looked up or downloaded, and the page carries no date: the same picture is the s
 from __future__ import annotations
 
 import json
-import re
 
 import typst
 
-from neurodash import wording
+from neurodash.documents import press
 from neurodash.errors import DataError, Problem
 
 PAPERS = ("a4", "a3", "a5", "us-letter")
@@ -47,19 +46,7 @@ def pdf(svg: str, title: str, description: str, on_paper: str = "a4") -> bytes:
         raise DataError(problems)
     data = json.dumps({"title": title, "description": description, "svg": svg, "paper": on_paper})
     try:
-        made: bytes = typst.compile(
-            PAGE, sys_inputs={"data": data}, ignore_system_fonts=True, pdf_standards=["ua-1"], format="pdf"
-        )
+        return press.printed(PAGE, data, where="pdf", mend="Write an .svg instead.")
     except typst.TypstError as error:
         told = str(error).splitlines()[0] if str(error) else "a picture that cannot be read"
-        problem = letters_problem("pdf", str(error), "Write an .svg instead.")
-        raise DataError([problem or Problem("pdf", told, "a standalone SVG")]) from None
-    return made
-
-
-def letters_problem(where: str, told: str, mend: str) -> Problem | None:
-    """The letters without a font that Typst told of; None where it told of something else."""
-    if letters := re.search(r"the text `\"(.+?)\"` could not be displayed", told, re.DOTALL):
-        accepted = wording.joined(["Latin", "Greek", "Cyrillic letters"])
-        return Problem(where, f"“{letters[1]}”, for which there is no font", accepted, mend)
-    return None
+        raise DataError([Problem("pdf", told, "a standalone SVG")]) from None

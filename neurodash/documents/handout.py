@@ -9,15 +9,13 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 import segno
-import typst
 
 from neurodash import wording
-from neurodash.documents.figure import letters_problem
+from neurodash.documents import press
 from neurodash.errors import DataError, Problem
 from neurodash.library import Library
 from neurodash.pictures import figures
@@ -49,21 +47,8 @@ def pdf(sheet: Handout, library: Library, paper: Paper = "a4", large: bool = Fal
     if paper not in PAPERS:
         raise DataError([Problem("paper", f"“{paper}”", ", ".join(PAPERS))])
     data = json.dumps(_data(sheet, library, paper, large, address))
-    compiler = typst.Compiler((HERE / "handout.typ").read_bytes(), font_paths=_fonts(), ignore_system_fonts=True)
-    try:
-        made = compiler.compile(sys_inputs={"data": data}, pdf_standards=["ua-1"], format="pdf")
-    except typst.TypstError as error:
-        problem = letters_problem("the sheet", str(error), "Change that text, in the goal or the names.")
-        if problem is None:
-            raise
-        raise DataError([problem]) from None
-    assert isinstance(made, bytes)  # noqa: S101  one PDF is one file
-    return made
-
-
-@cache
-def _fonts() -> typst.Fonts:
-    return typst.Fonts(include_system_fonts=False, font_paths=[str(HERE / "fonts")])
+    source = (HERE / "handout.typ").read_bytes()
+    return press.printed(source, data, where="the sheet", mend="Change that text, in the goal or the names.")
 
 
 def _data(sheet: Handout, library: Library, paper: str, large: bool, address: str) -> dict[str, Any]:

@@ -118,7 +118,11 @@ class Dose:
 
 @dataclass(frozen=True)
 class Protocol:
-    """One protocol, read and checked. It has the id of the brief it belongs to."""
+    """One protocol, read and checked. It has the id of the brief it belongs to.
+
+    `written` is what was read, as plain data. What is left out of it (nothing, as we publish it) is never planned;
+    targets in `ordered` take the first of their ladders that is open, not the one that fits best.
+    """
 
     id: str
     name: str
@@ -130,6 +134,10 @@ class Protocol:
     progress: tuple[Prose, ...]
     retests: tuple[Retest, ...]
     where: str
+    written: Mapping[str, Any]
+    ladders_left_out: frozenset[str] = frozenset()
+    exercises_left_out: frozenset[str] = frozenset()
+    ordered: frozenset[str] = frozenset()
 
     @property
     def prose(self) -> tuple[Prose, ...]:
@@ -170,8 +178,25 @@ def read_protocol(located: Located, where: str) -> tuple[Protocol | None, list[P
         ),
         doses=tuple(Dose(dose, read(dose.says, "doses", index, "says")) for index, dose in enumerate(keys.doses)),
         dose_notes=each("dose_notes"), progress=each("progress"), retests=keys.retests, where=where,
+        written=_plain(keys.model_dump(exclude_defaults=True)),
     )  # fmt: skip
     return protocol, problems
+
+
+def read_mapping(data: object, where: str) -> tuple[Protocol | None, list[Problem]]:
+    """A protocol from plain data, such as `Protocol.written`."""
+    return read_protocol(Located(data, {}), where)
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can say, whole numbers without a point."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, Decimal | float):
+        return int(value) if value == int(value) else float(value)
+    return value
 
 
 def dose_problems(protocol: Protocol, guidelines: Mapping[str, Guideline]) -> Iterator[Problem]:

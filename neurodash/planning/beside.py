@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from neurodash import wording
 from neurodash.library import Library
@@ -87,7 +88,18 @@ def _can_be_tested(instrument: str, profile: Profile, limits: Limits, library: L
     return not (on_feet and limits.seated) and not (in_clinic and profile.keys.setting != "clinic")
 
 
-def _retest(instrument: str, every: int, profile: Profile, library: Library, schedule: Schedule) -> RetestOf:
+@dataclass(frozen=True)
+class Published:
+    """What is published about an instrument for this person, in words: the change beyond error, the one that matters, and
+    the rows that say so. "not known" where nothing is."""
+
+    beyond_error: str
+    matters: str
+    rows: tuple[str, ...]
+
+
+def published(instrument: str, profile: Profile, library: Library) -> Published:
+    """Which change of an instrument counts."""
     rows = [row for row in library.instruments.values() if row.instrument_id == instrument]
 
     def told(names: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
@@ -100,11 +112,15 @@ def _retest(instrument: str, every: int, profile: Profile, library: Library, sch
 
     error, error_rows = told(("mdc", "mdc90", "mdc95"))
     matters, matter_rows = told(("mcid_improve",))
-    known = any(name == instrument for name, _ in profile.measures)
+    return Published(error, matters, (*error_rows, *matter_rows))
+
+
+def _retest(instrument: str, every: int, profile: Profile, library: Library, schedule: Schedule) -> RetestOf:
+    name = next((row.name for row in library.instruments.values() if row.instrument_id == instrument), instrument)
+    known = any(each == instrument for each, _ in profile.measures)
     weeks = (*(() if known else (0,)), *range(every, schedule.weeks + 1, every))
-    return RetestOf(
-        instrument, rows[0].name if rows else instrument, weeks, error, matters, (*error_rows, *matter_rows)
-    )
+    counts = published(instrument, profile, library)
+    return RetestOf(instrument, name, weeks, counts.beyond_error, counts.matters, counts.rows)
 
 
 def _that_counts(rows: Sequence[InstrumentValue], profile: Profile) -> tuple[InstrumentValue, str]:

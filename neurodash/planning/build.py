@@ -18,6 +18,7 @@ from neurodash.library import Library
 from neurodash.library.planning import Focus
 from neurodash.library.protocols import DoseKeys, PhaseKeys, Protocol
 from neurodash.planning import audit, beside
+from neurodash.planning.adapted import Outside
 from neurodash.planning.choice import Chooser, Chosen
 from neurodash.planning.plan import (
     BY_HAND,
@@ -238,6 +239,12 @@ class _Builder:
         for source in dict.fromkeys(s for a in part.dose.start.values() for s in a.source):
             row = self.library.guidelines[source]
             dosed.append(self.because("guideline", source, row.statement_own_words or row.modality))
+        every = [
+            *part.dose.start.values(),
+            *part.dose.aim.values(),
+            *(a for p in part.phases for a in p.amounts.values()),
+        ]
+        dosed += [self.because("clinician", "", a.says) for a in every if isinstance(a, Outside)]
         part.dosed = tuple(dosed)
         found += dosed
         return tuple(found)
@@ -319,7 +326,8 @@ class _Builder:
             found.append((ladder.id != weakest, not (lifted and near), first.number != start, first))
         if not found:
             return None, "; ".join(dict.fromkeys(filter(None, reasons[:2]))) or self._no_ladder()
-        return min(found, key=lambda each: each[:3])[3], ""
+        asked = 1 if ranked.target in part.protocol.ordered else 3  # an order that a clinician gave goes before fit
+        return min(found, key=lambda each: each[:asked])[3], ""
 
     def _weakest_movement(self, part: _Part, ranked: Ranked) -> str | None:
         """The ladder of the movement that tests weakest among those of a target, where it has one of its own."""

@@ -83,6 +83,11 @@ class Chooser:
         self.have = everywhere | (profile.equipment if profile.equipment is not None else UNLESS_ASKED)
         self.support = GUARDS.index(profile.support)
         self._rungs: dict[str, tuple[Chosen, ...]] = {}
+        self.protocols = {
+            kind: library.protocols[focus.protocol]
+            for focus in library.planning.rules.focuses.values()
+            for kind in focus.kinds
+        }  # by the kind of a ladder
 
     def rungs(self, ladder: Ladder) -> tuple[Chosen, ...]:
         """Every rung of a ladder with what it demands."""
@@ -177,6 +182,9 @@ class Chooser:
                 yield f"left out by {caution.id}: {self.library.precautions[caution.id].situation}"
         yield from self._too_much(demand, week)
         yield from self._too_heavy(each)
+        protocol = self.protocols.get(each.ladder.kind)
+        if protocol and (each.ladder.id in protocol.ladders_left_out or exercise.id in protocol.exercises_left_out):
+            yield f"left out of “{protocol.name}”"
 
     def _too_much(self, demand: Mapping[str, int], week: int) -> Iterator[str]:
         limits = self.limits

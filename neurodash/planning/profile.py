@@ -354,7 +354,7 @@ class _Reader:
             return None
         known, found = self.library.exercises.words.equipment, set()
         for place, word in enumerate(self.keys.equipment):
-            code = self.rules.equipment_names.get(_code(word), _code(word))
+            code = equipment_code(word, self.library)
             if code not in known:
                 self.unknown(("equipment", place), word, [*known, *self.rules.equipment_names])
             else:
@@ -364,10 +364,9 @@ class _Reader:
     def _situations(self, name: str, words: tuple[str, ...], among: tuple[str, ...] | None = None) -> tuple[str, ...]:
         """The codes of situations that are named by code or by row; `among` are those that may be."""
         known = self.library.planning.situations
-        by_row = {situation.precaution.casefold(): code for code, situation in known.items()}
         found = []
         for place, word in enumerate(words):
-            code = by_row.get(word.casefold(), _code(word))
+            code = situation_code(word, self.library)
             if code not in known:
                 self.unknown((name, place), word, list(known))
             elif among is not None and code not in among:
@@ -524,6 +523,19 @@ class _Reader:
     def _mas(grade: str) -> float | None:
         read = re.fullmatch(r"\s*(?:([0-4])(?:\.0)?|(1)\+)\s*", grade)
         return None if not read else 1.5 if read[2] else float(read[1])
+
+
+def situation_code(word: str, library: Library) -> str:
+    """A precaution under our name, however it was named (`P07`, `heat_sensitivity`); a code nobody knows stays one."""
+    found = (
+        code for code, each in library.planning.situations.items() if each.precaution.casefold() == word.casefold()
+    )
+    return next(found, _code(word))
+
+
+def equipment_code(word: str, library: Library) -> str:
+    """A thing under our name, however it was named (`foam_pad`, `counter`); a code nobody knows stays one."""
+    return library.planning.rules.equipment_names.get(_code(word), _code(word))
 
 
 def _code(word: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from functools import cache
+from importlib.resources import files as files_of
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "static"
@@ -24,9 +25,19 @@ STYLES = (
     "plan.css",
     "pages.css",
     "people.css",
+    "membership.css",
+    "clinic.css",
     "desk.css",
+    "protocols.css",
+    "kept.css",
     "print.css",
 )
+# Scripts of allauth's that speak with passkeys, from the installed package.
+BORROWED = {
+    "passkeys/webauthn-json.js": "mfa/static/mfa/js/webauthn-json.js",
+    "passkeys/webauthn.js": "mfa/static/mfa/js/webauthn.js",
+    "passkeys/onload.js": "account/static/account/js/onload.js",
+}
 
 
 @cache
@@ -37,6 +48,8 @@ def files() -> dict[str, tuple[str, bytes]]:
         name = path.relative_to(FOLDER).as_posix()
         if path.suffix in TYPES and path.suffix != ".css":
             found[name] = _named(name, path.read_bytes())
+    for name, place in BORROWED.items():
+        found[name] = _named(name, files_of("allauth").joinpath(place).read_bytes())
     sheet = "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in STYLES)
     sheet = re.sub(r"url\((fonts/[^)]+)\)", lambda m: f"url(../static/{found[m[1]][0]})", sheet)
     found["site.css"] = _named("site.css", _slim(sheet).encode())

@@ -23,6 +23,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {  # the first is what holds where noth
     "NEURODASH_WATCH": ("no", "yes"),
     "NEURODASH_MEMBERSHIP": get_args(Membership),
     "NEURODASH_METRICS": ("no", "yes"),
+    "NEURODASH_LOG": ("plain", "json"),
     "NEURODASH_DEMO": ("no", "yes"),
 }
 DATABASES = ("sqlite", "postgres", "postgresql")
@@ -44,7 +45,8 @@ class Config:
     database: a URL, or nothing for a SQLite file in `data` · keys: what the record is sealed with, or nothing for a file in `data`
     mail: console, or smtp://user:password@host:587 (smtps:// for TLS from the first byte) · mail_from: its sender
     membership: who has it: `granted` by an administrator, `everyone` signed in, or `stripe` · price: a year of it, in words
-    proxies: how many of our own stand before us, each adding the address it saw · metrics: whether they are served
+    proxies: how many of our own stand before us, each adding the address it saw · metrics: whether they are served,
+    to this machine or to whoever brings `metrics_token` · log: how lines are written, plain or json
     demo: a made-up clinic, on loopback
     """
 
@@ -64,6 +66,8 @@ class Config:
     stripe: Mapping[str, str] = field(default_factory=dict, repr=False)
     proxies: int = 0
     metrics: bool = False
+    metrics_token: str = field(default="", repr=False)
+    log: str = "plain"
     demo: bool = False
 
     @property
@@ -134,6 +138,8 @@ def read(environ: os._Environ[str] | dict[str, str] = os.environ) -> Config:
         stripe=stripe,
         proxies=int(proxies),
         metrics=chosen["NEURODASH_METRICS"] == "yes",
+        metrics_token=environ.get("NEURODASH_METRICS_TOKEN", "").strip(),
+        log=chosen["NEURODASH_LOG"],
         demo=chosen["NEURODASH_DEMO"] == "yes",
     )
 

@@ -27,6 +27,8 @@ MARK = "X-Neurodash-Ready"  # from a view to this door; never sent
 MAX_HOST, MAX_WISHES = 255, 50  # characters of a host's name, parts of a query
 MAX_PATH, MAX_BODY = 2_000, 1_000_000  # characters, bytes. Ours: no page of the site comes near either
 MAX_PAGES = 20_000  # of memory's sake; a library has a few hundred
+MAX_DRAINED = 16 * MAX_BODY  # bytes that are heard and dropped
+METHODS = ("GET", "HEAD", "POST")  # no page takes another one
 MIN_PACKED = 1_500  # bytes below which compressing saves nothing: one packet of the network
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -79,7 +81,7 @@ class Door:
         refusal: Callable[[str], str] | None = None,
     ) -> None:
         self.app, self.hosts, self.version, self.keep = app, list(hosts), version, keep
-        self.refusal = refusal
+        self.refusal, self.secure = refusal, secure
         self.security: Headers = [
             ("Content-Security-Policy", POLICY),
             ("X-Content-Type-Options", "nosniff"),
@@ -101,10 +103,14 @@ class Door:
 
     def __call__(self, environ: Environ, start: Start) -> Iterable[bytes]:
         method, path = environ["REQUEST_METHOD"], environ.get("PATH_INFO", "/")
+        if self.secure:  # a proxy before us speaks TLS with the browser
+            environ["wsgi.url_scheme"] = "https"
         if not self._host_is_ours(environ.get("HTTP_HOST", "")):
             return self._plain(start, "400 Bad Request", "This site does not answer to that name.\n")
         if len(path) + len(environ.get("QUERY_STRING", "")) > MAX_PATH:
             return self._refuse(start, "414 URI Too Long", f"An address here has at most {MAX_PATH:,} characters.")
+        if method not in METHODS:
+            return self._plain(start, "405 Method Not Allowed", f"This site takes {', '.join(METHODS)}.\n")
         if method in ("GET", "HEAD"):
             self._drop_stale()
             page = self.fixed.get(path) or self.pages.get(path)
@@ -116,6 +122,7 @@ class Door:
             or int(length) > MAX_BODY
             or "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
         ):
+            self._drain(environ, length)
             return self._refuse(
                 start,
                 "413 Content Too Large",
@@ -226,6 +233,13 @@ class Door:
             if (version := self.version()) != self.seen_version:
                 self.seen_version = version
                 self.pages.clear()
+
+    @staticmethod
+    def _drain(environ: Environ, length: str) -> None:
+        """Hear out what is somewhat too large: a browser that is cut off while it speaks does not listen."""
+        left = int(length) if length.isascii() and length.isdigit() and len(length) <= 10 else 0
+        while 0 < left <= MAX_DRAINED and (heard := environ["wsgi.input"].read(min(left, 2**16))):
+            left -= len(heard)
 
     def _refuse(self, start: Start, status: str, says: str) -> Iterable[bytes]:
         kind = "text/html; charset=utf-8" if self.refusal else "text/plain; charset=utf-8"

@@ -1,15 +1,43 @@
-"""The record as a whole: is its database there, of this program's shape, and ready."""
+"""The record as a whole: is its database there, of this program's shape, whose is it now, and what is sealed in it."""
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
+from django.apps import apps
 from django.conf import settings
 from django.core.management import call_command
 from django.db import DatabaseError, connection, connections
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
 
 from neurodash.errors import DataError, Problem
+from neurodash.web import sealed
+
+LOCK = ".in-use"  # in the data folder: shared by servers, taken alone by what may not meet one
+_held: list[BinaryIO] = []  # open until this process and every worker forked from it have ended
+
+
+@dataclass(frozen=True)
+class SealedColumn:
+    """A column of sealed values; `where` is what they are bound to."""
+
+    table: str
+    key: str  # the name of the primary key
+    column: str
+    where: str
+
+    @property
+    def names_query(self) -> str:
+        """SQL for the names of the keys that its values were sealed with."""
+        at, size = len(sealed.FORMAT) + 1, sealed.NAME_BYTES
+        return f'SELECT DISTINCT substr("{self.column}", {at}, {size}) FROM "{self.table}"'  # noqa: S608  our own names
 
 
 def file() -> Path | None:
@@ -17,19 +45,35 @@ def file() -> Path | None:
     return Path(settings.DATABASES["default"]["NAME"]) if connection.vendor == "sqlite" else None
 
 
+def answers() -> bool:
+    """Whether the record is there and can be read. Raises DatabaseError where it cannot be asked."""
+    path = file()
+    if path is not None and not path.exists():  # an open connection would go on reading what was taken away
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM django_migrations LIMIT 1")
+        return cursor.fetchone() is not None
+
+
 def waiting() -> list[str]:
     """Migrations that were not applied yet. Raises DataError for a database that cannot be reached or is newer than we are."""
     try:
         executor = MigrationExecutor(connection)
-        known, applied = set(executor.loader.disk_migrations), set(executor.loader.applied_migrations)
+        applied = [f"{app}.{name}" for app, name in executor.loader.applied_migrations]
     except DatabaseError as error:
-        raise DataError([_unreachable(error)]) from None
-    ours = {app for app, _ in known}
-    if newer := sorted(f"{app}.{name}" for app, name in applied - known if app in ours):
-        mend = "Run the program that wrote it, or restore a backup of this one's."
-        raise DataError([Problem("the record", f"of a newer program ({newer[-1]})", "a record of this program", mend)])
+        raise DataError([unreachable(error)]) from None
+    refuse_newer(applied, "the record", executor.loader)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     return [f"{each.app_label}.{each.name}" for each, _ in plan]
+
+
+def refuse_newer(applied: list[str], where: str, ours: MigrationLoader | None = None) -> None:
+    """Raise DataError if `applied`, as app.name, holds a migration that this program does not know."""
+    known = {f"{app}.{name}" for app, name in (ours or MigrationLoader(None)).disk_migrations}
+    rooms = {name.split(".")[0] for name in known}
+    if newer := sorted(name for name in set(applied) - known if name.split(".")[0] in rooms):
+        mend = "Run the program that wrote it, or restore a backup of this one's."
+        raise DataError([Problem(where, f"of a newer program ({newer[-1]})", "a record of this program", mend)])
 
 
 def migrate() -> list[str]:
@@ -43,8 +87,45 @@ def migrate() -> list[str]:
             call_command("migrate", verbosity=0, interactive=False)
             call_command("createcachetable", verbosity=0)
     except DatabaseError as error:
-        raise DataError([_unreachable(error)]) from None
+        raise DataError([unreachable(error)]) from None
     return applied
+
+
+def schema() -> list[str]:
+    """What was applied to the database, as app.name, in order."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT app, name FROM django_migrations ORDER BY id")
+        return [f"{app}.{name}" for app, name in cursor.fetchall()]
+
+
+def counts() -> dict[str, int]:
+    """Rows of each table."""
+    with connection.cursor() as cursor:
+        found = {}
+        for table in sorted(connection.introspection.table_names(cursor)):
+            cursor.execute(f"SELECT count(*) FROM {connection.ops.quote_name(table)}")  # noqa: S608  a table's own name
+            found[table] = cursor.fetchone()[0]
+        return found
+
+
+def sealed_columns() -> list[SealedColumn]:
+    """Every sealed column of the record."""
+    return [
+        SealedColumn(model._meta.db_table, model._meta.pk.column, field.column, field.where)
+        for model in apps.get_models()
+        for field in model._meta.concrete_fields
+        if isinstance(field, sealed.Sealed)
+    ]
+
+
+def keys_in_use() -> set[bytes]:
+    """The names of the keys that some value of the record was sealed with."""
+    found: set[bytes] = set()
+    with connection.cursor() as cursor:
+        for column in sealed_columns():
+            cursor.execute(column.names_query)
+            found |= {bytes(row[0]) for row in cursor.fetchall() if row[0] is not None}
+    return found
 
 
 def close() -> None:
@@ -52,7 +133,48 @@ def close() -> None:
     connections.close_all()
 
 
-def _unreachable(error: DatabaseError) -> Problem:
+def hold() -> None:
+    """Say that this process, and what is forked from it, uses the record until it ends. Raises DataError where it may not now."""
+    _held.append(_lock(fcntl.LOCK_SH, "being restored, moved or sealed anew", "Try again when that is done."))
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """While nobody else has the record: no server of this data folder, and no other session of its PostgreSQL. Raises DataError."""
+    with _lock(fcntl.LOCK_EX, "in use by a running server", "Stop the server first."):
+        if connection.vendor == "postgresql":
+            _refuse_other_sessions()
+        yield
+
+
+def _lock(kind: int, found: str, mend: str) -> BinaryIO:
+    folder = settings.CONFIG.data
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    opened = os.fdopen(os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
+    try:
+        fcntl.flock(opened, kind | fcntl.LOCK_NB)
+    except OSError:
+        opened.close()
+        raise DataError([Problem("the record", found, "a record that nobody else holds", mend)]) from None
+    return opened
+
+
+def _refuse_other_sessions() -> None:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            others = cursor.fetchone()[0]
+    except DatabaseError as error:
+        raise DataError([unreachable(error)]) from None
+    if others:
+        found = f"in use by {others} other session{'' if others == 1 else 's'} of the database"
+        raise DataError([Problem("the record", found, "a record that nobody else holds", "Stop them first.")])
+
+
+def unreachable(error: Exception) -> Problem:
+    """What a database said, as a problem."""
     told = " ".join(str(error).split())[:200]
     return Problem(
         "the record", f"a database that does not answer ({told})", "a database", "`neurodash doctor` says more."

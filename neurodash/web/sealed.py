@@ -75,6 +75,11 @@ class Keyring:
         return sealed[len(FORMAT) : len(FORMAT) + NAME_BYTES]
 
     @property
+    def names(self) -> tuple[bytes, ...]:
+        """Of all keys, the one that seals first. A name tells nothing about its key."""
+        return tuple(_name(key) for key in self.keys)
+
+    @property
     def current(self) -> bytes:
         """The name of the key that seals."""
         return _name(self.keys[0])
@@ -85,7 +90,12 @@ def _name(key: bytes) -> bytes:
 
 
 def new_key() -> str:
-    return base64.urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)).decode()
+    return word(secrets.token_bytes(KEY_BYTES))
+
+
+def word(key: bytes) -> str:
+    """A key as it is written down."""
+    return base64.urlsafe_b64encode(key).decode()
 
 
 def read_keys(words: Sequence[str], where: str) -> Keyring:
@@ -141,6 +151,11 @@ def write_file(path: Path, words: Sequence[str], *, replace: bool = True) -> Non
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(draft.name)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # nothing is sealed with a key that a power cut could take away
+    finally:
+        os.close(folder)
 
 
 @cache
@@ -159,6 +174,9 @@ class Sealed(models.BinaryField):
     @property
     def where(self) -> str:
         return f"{self.model._meta.label_lower}.{self.attname}"
+
+    def get_default(self) -> Any:
+        return models.Field.get_default(self)  # BinaryField's own makes bytes of an empty text
 
     def get_prep_value(self, value: Any) -> Any:
         return None if value is None else ring().seal(value, self.where)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import json
 import logging
 import os
+import shutil
 import socket
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -44,6 +47,35 @@ def configure(folders: Sequence[Path], host: str, port: int, url: str, watch: bo
     os.environ["NEURODASH_WATCH"] = "yes" if watch else "no"
     settings = config.read()
     config.secret_key(settings.data)  # made here, once, before several workers want it
+    if settings.metrics:
+        _count_together()
+
+
+def _count_together() -> None:
+    """A folder in which the workers of this server keep their counts, so that any of them can tell the sum."""
+    folder = os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="neurodash-metrics-")
+    atexit.register(_remove, folder, os.getpid())
+
+
+def _remove(folder: str, of: int) -> None:
+    if os.getpid() == of:  # a worker that ends leaves the counts of the others alone
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def demonstrate(host: str) -> None:
+    """A record of its own for the made-up clinic. Raises DataError for a host that others can reach."""
+    if host not in LOOPBACK:
+        found = f"{host}, which others can reach, with --demo"
+        raise DataError([Problem("--host", found, "127.0.0.1", "Leave --demo out for a real installation.")])
+    os.environ["NEURODASH_DATA"] = str(config.read().data / "demo")
+    os.environ["NEURODASH_DEMO"] = "yes"
+
+
+def demo_links(host: str, port: int) -> list[tuple[str, str]]:
+    """The made-up clinic, made where it is not there yet; a name and a link to sign in for each of its cast."""
+    links = importlib.import_module("neurodash.web.demo").prepare()
+    importlib.import_module("neurodash.web.record").close()
+    return [(name, _local(host, port).rstrip("/") + path) for name, path in links]
 
 
 def preload() -> None:
@@ -52,10 +84,14 @@ def preload() -> None:
 
 
 def open_record() -> list[str]:
-    """Bring the record to this program's shape; what was done. Raises DataError."""
+    """Hold the record while this process or a worker of it lives, and bring it to this program's shape; what was done.
+
+    Raises DataError where it cannot be reached, is newer than this program, or is being restored.
+    """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "neurodash.web.settings")
     django.setup()
     record = importlib.import_module("neurodash.web.record")
+    record.hold()
     applied: list[str] = record.migrate()
     record.close()
     return applied

@@ -60,15 +60,23 @@ SQLITE = {
 }
 DATABASES = {
     "default": dj_database_url.parse(
-        CONFIG.database or f"sqlite:///{CONFIG.data.absolute() / 'record.sqlite3'}", conn_max_age=None
+        CONFIG.database or f"sqlite:///{CONFIG.data.absolute() / 'record.sqlite3'}",
+        conn_max_age=None,
+        conn_health_checks=True,  # PostgreSQL may have been started anew since the last request
     )
 }
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["OPTIONS"] = SQLITE
+else:
+    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}
-}  # for limits on tries
+CACHES = {  # for limits on tries, shared by the workers. Many entries, so that nobody can push a limit out of it
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "cache",
+        "OPTIONS": {"MAX_ENTRIES": 20_000},
+    }
+}
 
 # Accounts
 AUTH_USER_MODEL = "people.User"
@@ -82,10 +90,19 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
-LOGIN_URL = "account_login"
+LOGIN_URL = LOGOUT_REDIRECT_URL = "account_login"
 LOGIN_REDIRECT_URL = "/desk/"
-LOGOUT_REDIRECT_URL = "/"
 ACCOUNT_ADAPTER = "neurodash.web.people.adapter.Adapter"
+ACCOUNT_FORMS = {
+    "login": "neurodash.web.people.forms.SignIn",
+    "signup": "neurodash.web.people.forms.SignUp",
+    "reset_password": "neurodash.web.people.forms.AskForReset",
+    "reset_password_from_key": "neurodash.web.people.forms.NewPassword",
+    "set_password": "neurodash.web.people.forms.FirstPassword",
+    "change_password": "neurodash.web.people.forms.ChangePassword",
+    "add_email": "neurodash.web.people.forms.ChangeEmail",
+    "reauthenticate": "neurodash.web.people.forms.EnterPassword",
+}
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
@@ -94,17 +111,33 @@ ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_CHANGE_EMAIL = True
 ACCOUNT_CONFIRM_EMAIL_ON_GET = False  # a mail scanner that opens links confirms nothing
 ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
-ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
+ACCOUNT_LOGIN_ON_PASSWORD_RESET = True  # somebody whose address a stranger is guessing at gets in this way
+ACCOUNT_EMAIL_CONFIRMATION_AUTHENTICATED_REDIRECT_URL = "/account/"
+ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False  # of this session; the others end
+ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = _HERE.scheme or "http"
 ACCOUNT_SESSION_REMEMBER = True
-ACCOUNT_REAUTHENTICATION_TIMEOUT = 600
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 600  # seconds
 ACCOUNT_SIGNUP_FORM_HONEYPOT_FIELD = "website"
-ACCOUNT_RATE_LIMITS = {"login_failed": "20/m/ip,8/300s/key"}  # the key: see the adapter
-MFA_ADAPTER = "allauth.mfa.adapter.DefaultMFAAdapter"
+ACCOUNT_RATE_LIMITS = {  # a whole clinic may stand behind one address; what fails is counted apart
+    "login": "120/m/ip",
+    "login_failed": "20/m/ip,8/300s/key",  # the key: see the adapter
+}
+MFA_ADAPTER = "neurodash.web.people.adapter.Factors"
+MFA_FORMS = {
+    "authenticate": "neurodash.web.people.forms.EnterCode",
+    "reauthenticate": "neurodash.web.people.forms.EnterCodeAgain",
+    "activate_totp": "neurodash.web.people.forms.ActivateApp",
+    "add_webauthn": "neurodash.web.people.forms.AddPasskey",
+    "edit_webauthn": "neurodash.web.people.forms.RenamePasskey",
+}
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_TOTP_ISSUER = "NeuroDash"
+MFA_TOTP_TOLERANCE = 1  # steps of 30 s: clocks of telephones differ
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not CONFIG.is_secure  # only a browser on this machine may then
 USERSESSIONS_TRACK_ACTIVITY = False
 ALLAUTH_TRUSTED_PROXY_COUNT = CONFIG.proxies
@@ -134,8 +167,14 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "{levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "formatters": {
+        "plain": {"()": "neurodash.web.vitals.Discreet", "format": "{levelname} {name}: {message}", "style": "{"},
+        "json": {"()": "neurodash.web.vitals.Json"},
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": CONFIG.log}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
-    "loggers": {"django": {"handlers": ["stderr"], "level": "ERROR", "propagate": False}},
+    "loggers": {
+        "django": {"handlers": ["stderr"], "level": "ERROR", "propagate": False},
+        "neurodash.requests": {"level": "INFO"},
+    },
 }

@@ -1,4 +1,4 @@
-"""The WSGI application that `neurodash serve` runs: our door before Django."""
+"""The WSGI application that `neurodash serve` runs: our door before Django, and the log before the door."""
 
 import gc
 import os
@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from django.template.loader import render_to_string
 
+from neurodash.web import vitals
 from neurodash.web.ready import Door
 from neurodash.web.shelf import shelf
 
@@ -27,4 +28,4 @@ def make() -> Door:
     return Door(application, config.hosts, shelf().version, config.is_secure, keep=not config.watch, refusal=refusal)
 
 
-app = make()
+app = vitals.watched(make())

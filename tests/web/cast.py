@@ -10,6 +10,8 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tests import postgres
+
 if TYPE_CHECKING:
     from neurodash.web.people.models import Clinic, User
 
@@ -72,6 +74,8 @@ def make() -> Cast:
 
 if __name__ == "__main__":
     os.environ["DJANGO_SETTINGS_MODULE"] = "neurodash.web.settings"
+    if "NEURODASH_DATA" in os.environ:
+        os.environ |= postgres.own(os.environ["NEURODASH_DATA"])
     import django
 
     django.setup()

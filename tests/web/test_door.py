@@ -107,3 +107,11 @@ def test_a_page_that_looked_at_its_visitor_is_never_kept_for_others(own: tuple[s
     assert ask(site)[2] == b"page 1"
     assert ask(site)[2] == b"page 2"
     assert ask(site)[1]["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "get", ""])
+def test_no_method_comes_in_but_three(method: str) -> None:
+    def never(environ, start):
+        raise AssertionError("it came in")
+
+    assert ask(Door(never, ["localhost"], Moment(), secure=False), REQUEST_METHOD=method)[0].startswith("405")

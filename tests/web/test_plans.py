@@ -292,3 +292,13 @@ def test_what_is_too_large_is_refused_on_a_page_that_says_how_much_is_taken(post
     assert status == 413
     assert "1 MB" in text_of(body)
     assert headers["Content-Security-Policy"]
+
+
+def test_what_a_file_names_in_other_words_survives_a_change_of_the_answers(post: Callable[..., Any]) -> None:
+    profile = {
+        "code": "P-9", "condition": "ms", "edss": 3, "focus": ["balance"], "precautions": ["heat_sensitivity", "P22"],
+        "equipment": ["foam_pad", "counter"],
+    }  # fmt: skip
+    _, _, form = post([("do", "edit"), ("profile", json.dumps(profile))])
+    ticked = re.findall(r'name="(?:precautions|equipment)" value="([^"]+)"[^>]* checked', form.decode())
+    assert set(ticked) == {"heat-sensitivity", "bladder-urgency", "pad", "worktop"}

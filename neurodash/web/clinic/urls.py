@@ -1,7 +1,11 @@
 """Addresses below /desk/."""
 
-from django.urls import path
+from neurodash.web.clinic import patient_urls, plan_urls, protocol_urls
+from neurodash.web.people import clinic_urls
 
-from neurodash.web.clinic import views
-
-urlpatterns = [path("", views.desk)]
+urlpatterns = [
+    *clinic_urls.urlpatterns,
+    *patient_urls.urlpatterns,
+    *protocol_urls.urlpatterns,
+    *plan_urls.urlpatterns,
+]

@@ -149,4 +149,6 @@ class Event(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["clinic", "-id"], name="events_of_a_clinic"),
             models.Index(fields=["patient", "-id"], name="events_of_a_patient"),
+            models.Index(fields=["clinic", "who", "-id"], name="events_of_a_person"),
+            models.Index(fields=["clinic", "at"], name="events_of_a_day"),
         ]

@@ -1,5 +1,11 @@
-"""Addresses below /account/ that are ours."""
+"""Addresses below /account/ that are ours. allauth's come after them."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from neurodash.web.people import views
+
+urlpatterns = [
+    path("", views.account, name="account"),
+    path("export/", views.export, name="account_export"),
+    path("delete/", views.delete, name="account_delete"),
+]

@@ -16,6 +16,8 @@ from django.http import QueryDict
 
 from neurodash.errors import Problem
 from neurodash.library import Library
+from neurodash.library.planning import Clue
+from neurodash.library.rows import InstrumentValue
 from neurodash.planning import profile as known
 
 SETTINGS = {
@@ -133,16 +135,20 @@ def measures(library: Library) -> Iterator[Measured]:
         asked += [(trigger.instrument, trigger.part) for trigger in situation.when if trigger.instrument]
     parts = {(clue.instrument, clue.part): clue for f in rules.focuses.values() for t in f.targets for clue in t.clues}
     for instrument, part in dict.fromkeys(asked):
-        if instrument not in rows:
-            continue
-        row, clue = rows[instrument], parts.get((instrument, part))
-        low, high = rules.plausible.get(instrument, (row.min, row.max))
-        if part and clue:
-            low, high = sorted((clue.worst, clue.best))
-        unit = row.unit or "points"
-        hint = f"{unit}, {float(low):g} to {float(high):g}" if low is not None and high is not None else unit
-        name = f"m_{instrument}{f'.{part}' if part else ''}"
-        yield Measured(name, instrument, part, f"{row.name}{f', {part}' if part else ''}", hint)
+        if instrument in rows:
+            yield measured(rows[instrument], library, parts.get((instrument, part)))
+
+
+def measured(row: InstrumentValue, library: Library, clue: Clue | None = None) -> Measured:
+    """The question for an instrument, or for the part of it that a clue is about, with its unit and range."""
+    low, high = library.planning.rules.plausible.get(row.instrument_id, (row.min, row.max))
+    part = clue.part if clue else None
+    if part and clue:
+        low, high = sorted((clue.worst, clue.best))
+    unit = row.unit or "points"
+    hint = f"{unit}, {float(low):g} to {float(high):g}" if low is not None and high is not None else unit
+    name = f"m_{row.instrument_id}{f'.{part}' if part else ''}"
+    return Measured(name, row.instrument_id, part, f"{row.name}{f', {part}' if part else ''}", hint)
 
 
 # From answers to a profile
@@ -159,7 +165,7 @@ def to_profile(answers: QueryDict, library: Library) -> tuple[dict[str, Any], di
     made |= {"code": answers.get("code", "").strip() or DEFAULT_CODE, "condition": answers.get("condition") or "ms"}
     for name in SINGLE[1:]:
         if value := answers.get(name, "").strip():
-            made[name] = _number(value) if name in NUMBERS else value
+            made[name] = number(value) if name in NUMBERS else value
     for name in ("focus", "precautions", "cleared", "enjoys"):
         if chosen := answers.getlist(name):
             made[name] = chosen
@@ -196,7 +202,7 @@ def _base(text: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _number(text: str) -> object:
+def number(text: str) -> object:
     """A number where it is one; else the text, so that the reader of profiles names it."""
     plain = text.replace(",", ".")
     if re.fullmatch(r"-?\d{1,9}", plain):
@@ -227,7 +233,7 @@ def _goals(answers: QueryDict, base: Mapping[str, Any]) -> list[Any]:
         goal["tasks"] = tasks
     for name in ("importance", "difficulty"):
         if value := answers.get(f"goal_{name}", "").strip():
-            goal[name] = _number(value)
+            goal[name] = number(value)
     return [goal, *others]
 
 
@@ -242,7 +248,7 @@ def _measures(answers: QueryDict, base: Mapping[str, Any], library: Library, fie
         if newest is not None and value == _shown(newest.get("value")):
             made += own
         elif value:
-            new: dict[str, Any] = {"instrument": each.instrument, "value": _number(value)}
+            new: dict[str, Any] = {"instrument": each.instrument, "value": number(value)}
             new |= {"part": each.part} if each.part else {}
             new |= {"on": day} if (day := answers.get("measured_on", "").strip()) else {}
             made += [*(old for old in own if old.get("on") and old.get("on") != new.get("on") and new.get("on")), new]
@@ -256,13 +262,17 @@ def _measures(answers: QueryDict, base: Mapping[str, Any], library: Library, fie
 # From a profile back to answers
 
 
-def from_profile(data: Mapping[str, Any]) -> dict[str, list[str]]:
+def from_profile(data: Mapping[str, Any], library: Library) -> dict[str, list[str]]:
     """The answers that give this profile again. What is no answer to a question of the form is left where it is."""
     made: dict[str, list[str]] = {
         name: [_shown(data[name])] for name in SINGLE if isinstance(data.get(name), str | int | float)
     }
-    for name in ("focus", "precautions", "cleared", "enjoys", "equipment"):
+    for name in ("focus", "enjoys"):
         made[name] = [str(each) for each in _items(data.get(name))]
+    for name, ours in (
+        ("precautions", known.situation_code), ("cleared", known.situation_code), ("equipment", known.equipment_code),
+    ):  # fmt: skip
+        made[name] = [ours(str(each), library) for each in _items(data.get(name))]
     if data.get("precautions") is not None:
         made["asked"] = ["yes"]
     if data.get("equipment") == []:
@@ -352,3 +362,13 @@ def day_choices() -> Choices:
     return list(
         zip(known.DAYS, ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"), strict=True)
     )
+
+
+def questions() -> dict[str, Any]:
+    """What the parts of the form choose from."""
+    return {
+        "edss": edss_choices(), "pdds": pdds_choices(), "days": day_choices(), "sides": ("left", "right"), "mrc": MRC,
+        "mas": MAS, "muscles": [(code, code.replace("-", " ")) for code in MUSCLES], "phenotypes": list(PHENOTYPES.items()),
+        "aids": list(AIDS.items()), "settings": list(SETTINGS.items()), "helpers": list(HELPERS.items()),
+        "times": list(TIMES.items()), "experience": list(EXPERIENCE.items()),
+    }  # fmt: skip

@@ -93,8 +93,9 @@ class Target:
     groups: tuple[tuple[str, tuple[tuple[str, Option], ...]], ...]  # ladder, and its rungs as `ladder rung`
 
 
-def page(plan: Plan, profile: Profile, library: Library) -> dict[str, Any]:
-    """Everything the template of a plan shows."""
+def page(plan: Plan, profile: Profile | None, library: Library, week: int = 1) -> dict[str, Any]:
+    """Everything the template of a plan shows, with the exercises of a week that it has. Without a profile nothing can be swapped; what the library no longer has
+    is shown by the words that the plan holds."""
     names = {code: focus.name for code, focus in library.planning.rules.focuses.items()}
     weeks = tuple(_week(week, before, names) for week, before in zip(plan.weeks, (None, *plan.weeks), strict=False))
     return {
@@ -102,20 +103,24 @@ def page(plan: Plan, profile: Profile, library: Library) -> dict[str, Any]:
         "status": STATUS.get(plan.status, ""),
         "title": f"{wording.number_word(len(plan.weeks)).capitalize()} weeks for {plan.code}" if plan.weeks else f"{STATUS.get(plan.status, '')}: {plan.code}",
         "weeks": weeks,
-        "goals": [goal.text for goal in profile.keys.goals],
+        "goals": [str(goal.get("text", "")) for goal in plan.profile.get("goals") or ()],
         "focus_names": names,
-        "exercises": _exercises(plan, library),
+        "exercises": _exercises(plan, library, week),
         "targets": [_target(each, plan, profile, library) for each in plan.targets],
         "choices": _choices(plan, library),
         "checks": [(MARKS[each.result], each) for each in plan.checks],
         "coverage": [(names.get(each.focus, each.focus), each, charts.dose_strip(each.tested_minutes, each.minutes_first, each.minutes_most)) for each in plan.coverage],
         "cert_open": [each for each in plan.cert if not each.filled],
         "cert_filled": sum(each.filled for each in plan.cert),
-        "rules": [(library.rules[name].name, moves) for name, moves in plan.rules.items()],
+        "rules": [(_rule(name, library), moves) for name, moves in plan.rules.items()],
         "profile_json": json.dumps(dict(plan.profile), ensure_ascii=False),
         "most": MOST_EXERCISES,
         "asked": "precautions" in plan.profile,
     }  # fmt: skip
+
+
+def _rule(name: str, library: Library) -> str:
+    return library.rules[name].name if name in library.rules else name
 
 
 def _week(week: PlanWeek, before: PlanWeek | None, names: Mapping[str, str]) -> Week:
@@ -135,11 +140,11 @@ def _week(week: PlanWeek, before: PlanWeek | None, names: Mapping[str, str]) -> 
     return Week(week, tuple(days), minutes, tuple(new.values()), crowded)
 
 
-def _exercises(plan: Plan, library: Library) -> list[Exercise]:
-    """The exercises of the first week, each once, in the order in which they are done."""
+def _exercises(plan: Plan, library: Library, week: int) -> list[Exercise]:
+    """The exercises of a week, each once, in the order in which they are done."""
     found: dict[str, Item] = {}
     days: dict[str, list[str]] = {}
-    for session in plan.weeks[0].sessions if plan.weeks else ():
+    for session in plan.weeks[week - 1].sessions if plan.weeks else ():
         for item in session.items:
             found.setdefault(item.exercise, item)
             days.setdefault(item.exercise, []).append(session.day.capitalize())
@@ -148,7 +153,8 @@ def _exercises(plan: Plan, library: Library) -> list[Exercise]:
         other = item.amber and item.amber.exercise != item.exercise
         made.append(
             Exercise(
-                item=item, dose=told(item), guard=GUARDS[item.guard], pictures=pictures(library, name, item.side == "left first"),
+                item=item, dose=told(item), guard=GUARDS[item.guard],
+                pictures=pictures(library, name, item.side == "left first") if name in library.exercises.frames else (),
                 amber=item.amber.dose.told if item.amber else "", reasons=because(item.because, plan.reasons, library),
                 amber_name=item.amber.name if item.amber and other else item.amber.says if item.amber else "",
                 days=wording.joined(days[name]),
@@ -179,8 +185,8 @@ def swapped(plan: Plan, target: str) -> str:
     return f"{told} Checked again: {checked}{f'; not passed: {wording.joined(failed)}' if failed else ''}."
 
 
-def _target(target: Any, plan: Plan, profile: Profile, library: Library) -> Target:
-    every = options(profile, library, target.target) if plan.status == "ready" else ()
+def _target(target: Any, plan: Plan, profile: Profile | None, library: Library) -> Target:
+    every = options(profile, library, target.target) if profile is not None and plan.status == "ready" else ()
     groups: dict[str, list[tuple[str, Option]]] = {}
     for option in every:
         groups.setdefault(option.ladder_name, []).append((f"{option.ladder} {option.rung}", option))
@@ -189,7 +195,7 @@ def _target(target: Any, plan: Plan, profile: Profile, library: Library) -> Targ
         id=target.target, name=target.name, focus=target.focus, trained=target.trained, why_not=target.why_not,
         weakness=None if target.weakness is None else round(target.weakness * 100), now=f"{first.ladder} {first.rung}" if first else "",
         now_name=first.name if first else "",
-        reasons=because(target.because, plan.reasons, library), swapped=target.target in profile.keys.swaps,
+        reasons=because(target.because, plan.reasons, library), swapped=profile is not None and target.target in profile.keys.swaps,
         groups=tuple((name, tuple(own)) for name, own in groups.items() if any(not option.why_not for _, option in own)),
     )  # fmt: skip
 
@@ -210,9 +216,7 @@ def _choices(plan: Plan, library: Library) -> list[Choice]:
     for rule, rows in dosed.items():
         if rows:
             made.append(
-                Choice(
-                    f"How much: {library.rules[rule].name.lower()}", because(dict.fromkeys(rows), plan.reasons, library)
-                )
+                Choice(f"How much: {_rule(rule, library).lower()}", because(dict.fromkeys(rows), plan.reasons, library))
             )
     return made
 

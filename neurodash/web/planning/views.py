@@ -27,25 +27,7 @@ from neurodash.planning.handout import Signed, handout
 from neurodash.planning.plan import Plan
 from neurodash.planning.profile import Profile, read_profile
 from neurodash.web.planning import pages
-from neurodash.web.planning.form import (
-    AIDS,
-    EXPERIENCE,
-    HELPERS,
-    MAS,
-    MRC,
-    MUSCLES,
-    PHENOTYPES,
-    SETTINGS,
-    STEPS,
-    TIMES,
-    Form,
-    day_choices,
-    edss_choices,
-    errors_by_field,
-    from_profile,
-    pdds_choices,
-    to_profile,
-)  # fmt: skip
+from neurodash.web.planning.form import STEPS, Form, errors_by_field, from_profile, questions, to_profile
 from neurodash.web.shelf import shelf
 
 WHERE = "your answers"
@@ -80,10 +62,12 @@ def plan(request: HttpRequest) -> HttpResponse:
         problems = error.problems
     if problems:
         errors = errors_by_field(problems, {})
-        return _form(request, Form(library, from_profile(data), errors, json.dumps(data) if data else ""), status=400)
+        return _form(
+            request, Form(library, from_profile(data, library), errors, json.dumps(data) if data else ""), status=400
+        )
     if do == "edit":
         return _form(
-            request, Form(library, {**from_profile(data), "start": [start.isoformat()]}, base=json.dumps(data))
+            request, Form(library, {**from_profile(data, library), "start": [start.isoformat()]}, base=json.dumps(data))
         )
     if do == "sheet":
         return _sheet(request, made, profile, library)
@@ -203,12 +187,7 @@ def _swapped(data: dict[str, Any], detail: str) -> dict[str, Any]:
 
 
 def _form(request: HttpRequest, form: Form, status: int = 200) -> HttpResponse:
-    context = {
-        "form": form, "steps": STEPS, "edss": edss_choices(), "pdds": pdds_choices(), "days": day_choices(),
-        "sides": ("left", "right"), "mrc": MRC, "mas": MAS, "muscles": MUSCLES, "phenotypes": list(PHENOTYPES.items()),
-        "aids": list(AIDS.items()), "settings": list(SETTINGS.items()), "helpers": list(HELPERS.items()),
-        "times": list(TIMES.items()), "experience": list(EXPERIENCE.items()),
-    }  # fmt: skip
+    context = {"form": form, "steps": STEPS, **questions()}
     return render(request, "plan_form.html", context, status=status)
 
 

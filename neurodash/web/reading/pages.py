@@ -187,18 +187,18 @@ class Part:
     instead: SafeString | None = None
 
 
+def parts(sections: Sequence[Section], references: References) -> list[Part]:
+    return [
+        Part(s.title, s.anchor, references.html(s.prose), references.html(s.instead) if s.instead else None)
+        for s in sections
+    ]
+
+
 def brief_page(
     brief: Brief, verdicts: Sequence[Verdict], library: Library, others: Sequence[Brief], analyses: Sequence[Reanalysis]
 ) -> dict[str, Any]:
     """Everything templates/brief.html shows."""
     references = References(library, f"{brief.condition}/{brief.slug}")
-
-    def parts(sections: Sequence[Section]) -> list[Part]:
-        return [
-            Part(s.title, s.anchor, references.html(s.prose), references.html(s.instead) if s.instead else None)
-            for s in sections
-        ]
-
     protocol = library.protocols[brief.slug]
     before_dose, after_dose = brief.action_plan[:-1], brief.action_plan[-1:]
     # In reading order, so that the sources are numbered as they are met.
@@ -216,12 +216,12 @@ def brief_page(
         "note": references.html(brief.note),
         "phases": phases(protocol, library, references),
         "focus": next((c for c, each in library.planning.rules.focuses.items() if each.protocol == protocol.id), ""),
-        "before_dose": parts(before_dose),
+        "before_dose": parts(before_dose, references),
         "plan": dosing(protocol, library, references),
-        "after_dose": parts(after_dose),
-        "mistakes": parts(brief.mistakes),
-        "questions": parts(brief.questions),
-        "deep_dive": parts(brief.deep_dive),
+        "after_dose": parts(after_dose, references),
+        "mistakes": parts(brief.mistakes, references),
+        "questions": parts(brief.questions, references),
+        "deep_dive": [section.title for section in brief.deep_dive],
         "related": [b for slug in brief.related for b in others if b.slug == slug],
         "others": [b for b in others if b.slug != brief.slug],
         "evidence_pages": evidence_pages(brief, library),

@@ -57,7 +57,7 @@ def condition(request: HttpRequest, code: str) -> HttpResponse:
 @require_safe
 @ready
 def brief(request: HttpRequest, code: str, slug: str) -> HttpResponse:
-    found = _brief(code, slug)
+    found = find_brief(code, slug)
     library = shelf().current()
     page = pages.brief_page(found, shelf().verdicts(found), library, shelf().briefs(code), shelf().analyses())
     return render(request, "brief.html", {**page, "linked_data": _linked_data(found, request)})
@@ -67,7 +67,7 @@ def brief(request: HttpRequest, code: str, slug: str) -> HttpResponse:
 @ready
 def evidence(request: HttpRequest, code: str, slug: str, outcome: str) -> HttpResponse:
     """Every matched result of a brief's findings on one outcome; can be sorted and filtered without JavaScript."""
-    found = _brief(code, slug)
+    found = find_brief(code, slug)
     library = shelf().current()
     verdicts = [v for v in shelf().verdicts(found) if pages.slug_of(v.finding.claim.outcome) == outcome]
     if not verdicts:
@@ -136,7 +136,7 @@ def _own(brief: Brief, outcome: str) -> list[dict[str, Any]]:
 @require_safe
 @ready
 def evidence_csv(request: HttpRequest, code: str, slug: str, outcome: str) -> HttpResponse:
-    found = _brief(code, slug)
+    found = find_brief(code, slug)
     verdicts = [v for v in shelf().verdicts(found) if pages.slug_of(v.finding.claim.outcome) == outcome]
     if not verdicts:
         raise Http404
@@ -449,7 +449,8 @@ def public_paths() -> list[str]:
     return found + [f"/evidence/{result_id}/" for result_id in library.results]
 
 
-def _brief(code: str, slug: str) -> Brief:
+def find_brief(code: str, slug: str) -> Brief:
+    """A published brief; an editor's server finds drafts too. Raises Http404."""
     found = shelf().current().briefs.get(slug)
     if found is None or found.condition != code or (found.draft and not shelf().watch):
         raise Http404

@@ -1,0 +1,129 @@
+"""New keys for what is sealed: interrupted at any moment, nothing is lost, and old keys go only when nothing needs them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Server, environment, run
+from tests.web.writers import ask, seeded
+
+pytestmark = pytest.mark.record
+PATIENTS = 3000
+USED = "SELECT DISTINCT substr(notes, 2, 4) FROM clinic_patient"
+FILL = f"""
+import django; django.setup()
+from neurodash.web.clinic.models import Clinic, Patient
+clinic = Clinic.objects.first()
+Patient.objects.bulk_create(
+    [Patient(clinic=clinic, label=f"P-{{i}}", notes=f"note {{i}}", profile={{"n": i}}) for i in range({PATIENTS})]
+)
+"""
+READ = """
+import django; django.setup()
+from neurodash.web.clinic.models import Patient
+assert all(each.notes == "note " + each.label[2:] and each.profile == {"n": int(each.label[2:])} for each in Patient.objects.all())
+print(Patient.objects.count())
+"""
+
+
+def python(data: Path, code: str, **more: str) -> subprocess.CompletedProcess[str]:
+    told = environment({"NEURODASH_DATA": str(data), "DJANGO_SETTINGS_MODULE": "neurodash.web.settings", **more})
+    return subprocess.run([sys.executable, "-c", code], env=told, capture_output=True, text=True, check=False)
+
+
+def keys(data: Path) -> list[str]:
+    return (data / "keys").read_text().split()
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    seeded(tmp_path)
+    filled = python(tmp_path, FILL)
+    assert filled.returncode == 0, filled.stderr
+    return tmp_path
+
+
+def test_killed_in_the_middle_a_rotation_loses_nothing_and_goes_on_where_it_stopped(data: Path) -> None:
+    env = {"NEURODASH_DATA": str(data)}
+    (before,) = keys(data)
+    words = [sys.executable, "-m", "neurodash", "keys", "rotate", "--drop-old"]
+    running = subprocess.Popen(words, env=environment(env), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert running.stderr
+    running.stderr.readline()  # the first batch is sealed anew
+    os.kill(running.pid, signal.SIGKILL)
+    running.communicate()
+    new, *old = keys(data)
+    assert old == [before]
+    assert (
+        len(ask(data, USED) + ask(data, USED.replace("notes", "profile"))) >= 3
+    )  # sealed with the old one and the new one
+    assert python(data, READ).stdout == f"{PATIENTS}\n"
+    again = run("keys", "rotate", "--drop-old", env=env)
+    assert again.returncode == 0, again.stderr
+    assert keys(data) == [new]  # the key that was begun with, and no other
+    assert python(data, READ).stdout == f"{PATIENTS}\n"
+
+
+def test_old_keys_stay_until_they_are_dropped(data: Path) -> None:
+    env = {"NEURODASH_DATA": str(data)}
+    (before,) = keys(data)
+    told = run("keys", "rotate", env=env)
+    assert f"{2 * PATIENTS:,} values were sealed anew" in told.stdout
+    new, old = keys(data)
+    assert old == before
+    told = run("keys", "rotate", "--drop-old", env=env)
+    assert "1 old key taken out" in told.stdout
+    assert keys(data) == [new]
+    assert (data / "keys").stat().st_mode & 0o777 == 0o600
+    assert python(data, READ).stdout == f"{PATIENTS}\n"
+
+
+def test_keys_of_the_environment_are_changed_there(data: Path) -> None:
+    (first,) = keys(data)
+    (data / "keys").unlink()
+    env = {"NEURODASH_DATA": str(data), "NEURODASH_KEYS": first}
+    told = run("keys", "rotate", env=env)
+    assert told.returncode == 2
+    new = told.stderr.split("NEURODASH_KEYS=")[1].split(",")[0]
+    assert first not in told.stderr
+    env["NEURODASH_KEYS"] = f"{new},{first}"
+    assert run("keys", "rotate", env=env).returncode == 0
+    told = run("keys", "rotate", "--drop-old", env=env)
+    assert "to its first key alone" in told.stderr
+    assert python(data, READ, NEURODASH_KEYS=new).stdout == f"{PATIENTS}\n"
+
+
+def test_a_value_that_no_key_opens_stops_a_rotation_before_a_key_is_lost(data: Path) -> None:
+    env, before = {"NEURODASH_DATA": str(data)}, keys(data)
+    lost = run("keys", "new").stdout.strip()
+    (data / "keys").write_text(lost + "\n")
+    told = run("keys", "rotate", "--drop-old", env=env)
+    assert told.returncode == 2
+    assert "every key that something is sealed with" in told.stderr
+    assert keys(data) == [lost]
+    (data / "keys").write_text("\n".join(before) + "\n")
+    assert python(data, READ).stdout == f"{PATIENTS}\n"
+
+
+def test_keys_are_not_rotated_under_a_running_server(tmp_path: Path) -> None:
+    server = Server(seeded(tmp_path))
+    try:
+        told = run("keys", "rotate", env={"NEURODASH_DATA": str(tmp_path)})
+    finally:
+        server.stop()
+    assert told.returncode == 2
+    assert "Stop the server first." in told.stderr
+
+
+def test_a_new_key_is_32_random_bytes() -> None:
+    import base64
+
+    one, two = (run("keys", "new").stdout.strip() for _ in range(2))
+    assert len(base64.urlsafe_b64decode(one)) == 32
+    assert one != two
