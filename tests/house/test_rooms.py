@@ -78,3 +78,21 @@ def test_no_core_room_knows_a_request_the_clock_the_network_or_chance(path: Path
 
 def test_every_room_is_named_in_the_map() -> None:
     assert {room(path) for path in FILES} <= set(MAY_IMPORT)
+
+
+JOURNEYS = {  # of the site: whom each may import besides itself. Everybody needs people; nobody needs the whole
+    "people": set(),
+    "reading": {"people"},
+    "planning": {"people", "reading"},
+    "clinic": {"people", "planning", "reading"},
+}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [p for p in FILES if p.parent.parent.name == "web" and p.parent.name in JOURNEYS],
+    ids=lambda p: str(p.relative_to(HOUSE)),
+)
+def test_a_journey_of_the_site_imports_only_those_it_stands_on(path: Path) -> None:
+    found = {name.split(".")[2] for name in imports(path) if name.startswith("neurodash.web.")}
+    assert found & set(JOURNEYS) - {path.parent.name} <= JOURNEYS[path.parent.name]

@@ -13,8 +13,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from neurodash.web.clinic import trail
 from neurodash.web.clinic.models import Patient
-from neurodash.web.people import events, trail
+from neurodash.web.people import events
 from neurodash.web.people.models import Event, Seat, User
 from tests.conftest import text_of
 from tests.web import cast as casting

@@ -26,8 +26,8 @@ from neurodash.errors import DataError, Problem
 from neurodash.planning import beside
 from neurodash.web.clinic import eyes, patient_forms, patient_list, patients, scores, taking_away
 from neurodash.web.clinic.models import Patient, Plan, Score
+from neurodash.web.clinic.people_views import of_clinic
 from neurodash.web.people import events, permissions
-from neurodash.web.people.clinic_views import of_clinic
 from neurodash.web.people.models import Clinic, Event, User
 from neurodash.web.planning.form import Form, errors_by_field, from_profile, questions, to_profile
 from neurodash.web.shelf import shelf

@@ -1,10 +1,9 @@
 """Addresses below /desk/."""
 
-from neurodash.web.clinic import patient_urls, plan_urls, protocol_urls
-from neurodash.web.people import clinic_urls
+from neurodash.web.clinic import patient_urls, people_urls, plan_urls, protocol_urls
 
 urlpatterns = [
-    *clinic_urls.urlpatterns,
+    *people_urls.urlpatterns,
     *patient_urls.urlpatterns,
     *protocol_urls.urlpatterns,
     *plan_urls.urlpatterns,

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from neurodash.web.people import clinic_views as views
+from neurodash.web.clinic import people_views as views
 
 urlpatterns = [
     path("", views.desk),

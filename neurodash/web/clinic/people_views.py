@@ -26,10 +26,10 @@ from django.http import (
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from neurodash.web.clinic import eyes
+from neurodash.web.clinic import eyes, trail
 from neurodash.web.people import clinics as acts
 from neurodash.web.people import events as written
-from neurodash.web.people import permissions, trail
+from neurodash.web.people import permissions
 from neurodash.web.people.models import INVITED_FOR, Clinic, Invitation, Seat, User
 
 OPENED = "invitation"  # in the session: the hash of the secret whose link was opened
