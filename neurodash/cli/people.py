@@ -14,7 +14,7 @@ from neurodash.errors import DataError, Problem
 if TYPE_CHECKING:
     from neurodash.web.people.models import User
 
-LOCAL = "http://127.0.0.1:8000/"  # where `neurodash serve` listens while no public address is set
+LOCAL = "http://localhost:8000/"  # where `neurodash serve` listens while no public address is set
 
 
 @click.group()

@@ -151,6 +151,9 @@ class Door:
         seen: list[tuple[str, Headers]] = []
         try:
             answer = self.app(environ, lambda status, headers, exc_info=None: seen.append((status, headers)))
+            if getattr(answer, "streaming", False):
+                start(seen[0][0], [*seen[0][1], *self.security, ("Cache-Control", "no-store")])
+                return self._flowing(answer, method)
             body = b"".join(answer)
             if close := getattr(answer, "close", None):
                 close()
@@ -182,6 +185,18 @@ class Door:
             [*headers, *self.security, ("Cache-Control", "no-store"), ("Content-Length", str(len(body)))],
         )
         return [body] if method != "HEAD" else []
+
+    @staticmethod
+    def _flowing(answer: Any, method: str) -> Iterable[bytes]:
+        """What is too large to be gathered first. Where it breaks off, it ends without its proper end."""
+        try:
+            if method != "HEAD":
+                yield from answer
+        except Exception:
+            log.exception("a file broke off")
+            raise
+        finally:
+            answer.close()
 
     def _make(self, headers: Headers, body: bytes, ignores_query: bool) -> Ready:
         etag = f'W/"{hashlib.sha256(body).hexdigest()[:20]}"'

@@ -105,7 +105,9 @@ def serve(host: str, port: int, workers: int) -> None:
 
 
 def _local(host: str, port: int) -> str:
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}/".replace("//localhost:", "//127.0.0.1:")
+    """By name where it has one: a browser keeps passkeys for names, never for numbers."""
+    name = "localhost" if host == "127.0.0.1" else f"[{host}]" if ":" in host else host
+    return f"http://{name}:{port}/"
 
 
 def _refuse_taken_port(host: str, port: int) -> None:

@@ -91,7 +91,7 @@ def watched(app: App) -> App:
             return start(line, *more)
 
         began = time.perf_counter()
-        body = app(environ, told)  # the door answers whole: nothing is left to be made when this returns
+        body = app(environ, told)  # a page is whole when this returns; of a large file only its beginning is timed
         seconds = time.perf_counter() - began
         method, (path, page) = environ["REQUEST_METHOD"], masked(environ.get("PATH_INFO", "/"))
         if len(method) > 10 or not method.isalpha():

@@ -626,6 +626,16 @@ def test_a_membership_that_would_go_on_being_charged_is_ended_first(cast: Cast) 
     assert is_in(client)
 
 
+def test_the_last_administrator_makes_somebody_else_one_first(cast: Cast) -> None:
+    client = about_to_leave("administrator")
+    assert "would have no administrator" in text_of(client.get("/account/delete/").content)
+    assert client.post("/account/delete/").status_code == 409
+    assert is_in(client)
+    User.objects.filter(pk=cast["editor"].pk).update(is_administrator=True)
+    assert client.post("/account/delete/").status_code == 302
+    assert not User.objects.filter(pk=cast["administrator"].pk).exists()
+
+
 def test_it_goes_whole_or_not_at_all(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(user: User) -> None:
         Seat.objects.filter(user=user).delete()

@@ -299,7 +299,7 @@ def test_the_first_administrator_is_made_on_the_command_line_and_signs_in(tmp_pa
     env = {"NEURODASH_DATA": str(tmp_path / "data")}
     made = run("people", "add", "Ann@Example.org", "--administrator", env=env)
     assert made.returncode == 0, made.stderr
-    link = re.search(r"http://127\.0\.0\.1:8000(/account/password/reset/key/\S+)", made.stdout)
+    link = re.search(r"http://localhost:8000(/account/password/reset/key/\S+)", made.stdout)
     assert link
     again = run("people", "add", "ann@example.org", "--member", "--editor", env=env)
     assert "member without end, editor, administrator" in again.stdout

@@ -101,6 +101,35 @@ def test_a_fault_of_ours_is_a_plain_500_with_the_security_headers() -> None:
     assert "Strict-Transport-Security" in headers
 
 
+def test_what_is_too_large_to_gather_goes_out_as_it_is_made() -> None:
+    made: list[int] = []
+
+    class File:
+        streaming = True
+
+        def __init__(self, environ, start):
+            start("200 OK", [("Content-Type", "text/csv")])
+
+        def __iter__(self):
+            for number in range(3):
+                made.append(number)
+                yield b"line\n"
+
+        def close(self):
+            made.append(-1)
+
+    told = []
+    asked = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "HTTP_HOST": "localhost"}
+    answer = iter(Door(File, ["localhost"], Moment(), secure=False)(asked, lambda *words: told.append(words)))
+    next(answer)
+    assert made == [0]
+    assert b"".join(answer) == b"line\nline\n"
+    assert made[-1] == -1
+    ((status, headers),) = told
+    assert status == "200 OK"
+    assert {"Cache-Control", "Content-Security-Policy"} <= {name for name, _ in headers}
+
+
 @pytest.mark.parametrize("own", [("Set-Cookie", "sessionid=x"), ("Vary", "Cookie")])
 def test_a_page_that_looked_at_its_visitor_is_never_kept_for_others(own: tuple[str, str]) -> None:
     site = door(App([(MARK, "whole"), own]))

@@ -18,6 +18,7 @@ from django.db import connection
 from django.test import Client
 from pypdf import PdfReader
 
+from neurodash import wording
 from neurodash.errors import DataError
 from neurodash.planning import changes
 from neurodash.planning.plan import read_plan
@@ -27,7 +28,7 @@ from neurodash.web.people.models import Event
 from neurodash.web.shelf import shelf
 from tests.conftest import text_of
 from tests.web.cast import Cast
-from tests.web.kept import ANSWERS, MONDAY, THREADS, TURNS, keep
+from tests.web.kept import ANSWERS, MONDAY, THREADS, TODAY, TURNS, keep
 
 SIX_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat")
 
@@ -466,12 +467,14 @@ def test_a_student_asks_and_the_signature_names_both(cast: Cast, kept: Plan) -> 
     assert sign(student, kept, version=2).status_code == 403
     assert not Signature.objects.exists()
     assert student.post(at(kept, "sign/"), {"do": "ask", "version": 2}).status_code == 302
+    assert "1 plan waits for a signature" in said(clinician.get(f"/desk/{cast.lakeside.code}/"))
     waiting = said(clinician.get(f"/desk/{cast.lakeside.code}/signing/"))
     assert "P-014" in waiting
     assert "Student" in waiting
     sign(clinician, kept, version=2)
     assert Signature.objects.get().name == "Clinician for Student (student)"
     assert "P-014" not in said(clinician.get(f"/desk/{cast.lakeside.code}/signing/"))
+    assert "for a signature" not in said(clinician.get(f"/desk/{cast.lakeside.code}/"))
 
 
 # Paper and file
@@ -507,6 +510,28 @@ def test_a_week_that_is_none_is_said(cast: Cast, kept: Plan, week: str) -> None:
     assert "1 to 12" in said(answer)
 
 
+def test_every_version_is_a_paper_for_the_clinician_with_its_reasons_and_whether_it_is_signed(
+    cast: Cast, kept: Plan
+) -> None:
+    client = enter(cast, "clinician")
+    sign(client, kept)
+    press(client, kept, swap_of(kept, client))
+
+    def paper(number: int) -> str:
+        answer = enter(cast, "onlooker").get(at(kept, f"versions/{number}/plan.pdf"))
+        assert answer["Content-Type"] == "application/pdf"
+        assert "P-014" not in answer["Content-Disposition"]
+        return " ".join(" ".join(page.extract_text() for page in PdfReader(io.BytesIO(answer.content)).pages).split())
+
+    first, second = paper(1), paper(2)
+    assert f"Version 1, signed by Clinician on {wording.date(TODAY).replace(wording.NO_BREAK, ' ')}." in first
+    assert "Version 2, signed by nobody" in second
+    made = plans.opened(kept.versions.get(number=1)).plan
+    assert made.reasons[made.sessions[0].items[0].because[0]].says.rstrip(".") in first
+    assert Event.objects.filter(did="plan printed", about=kept.code).count() == 2
+    assert client.get(at(kept, "versions/3/plan.pdf")).status_code == 404
+
+
 def test_a_plan_is_taken_away_as_a_file_that_reads_again(cast: Cast, kept: Plan) -> None:
     answer = enter(cast, "lapsed").get(at(kept, "plan.json"))
     assert answer["Cache-Control"] == "no-store"
@@ -518,7 +543,8 @@ def test_a_plan_is_taken_away_as_a_file_that_reads_again(cast: Cast, kept: Plan)
 
 
 def addresses(plan: Plan) -> list[str]:
-    own = [at(plan, more) for more in ("", "change/", "sign/", "sheet.pdf", "plan.json", "versions/", "versions/1/")]
+    mores = ("", "change/", "sign/", "sheet.pdf", "plan.json", "versions/", "versions/1/", "versions/1/plan.pdf")
+    own = [at(plan, more) for more in mores]
     return [*own, f"/desk/patients/{plan.patient.code}/plans/new/", f"/desk/{plan.clinic.code}/signing/"]
 
 

@@ -334,13 +334,13 @@ def test_the_feed_the_sitemap_and_the_robots_file(answer, server: Server) -> Non
     titles = [item.findtext("title") for item in channel.findall("item")]
     assert "Balance training in multiple sclerosis" in titles
     assert all(
-        item.findtext("link").startswith(f"http://127.0.0.1:{server.port}/ms/") for item in channel.findall("item")
+        item.findtext("link").startswith(f"http://localhost:{server.port}/ms/") for item in channel.findall("item")
     )
     space = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
     places = [place.text for place in ET.fromstring(answer("/sitemap.xml")[2]).iter(f"{space}loc")]  # noqa: S314
     assert len(places) == len(set(places)) > 290
     assert answer(urlsplit(places[-1]).path)[0] == 200
-    assert f"Sitemap: http://127.0.0.1:{server.port}/sitemap.xml" in answer("/robots.txt")[2].decode()
+    assert f"Sitemap: http://localhost:{server.port}/sitemap.xml" in answer("/robots.txt")[2].decode()
 
 
 def test_a_brief_tells_machines_what_it_is(answer) -> None:

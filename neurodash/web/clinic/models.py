@@ -167,10 +167,18 @@ class Plan(models.Model):
     ended_on = models.DateField(null=True, blank=True)
     made_at = models.DateTimeField(default=timezone.now, editable=False)
 
-    objects = OfAClinic.as_manager()
+    class Eyes(OfAClinic):
+        def waiting(self, clinic: Clinic) -> Any:
+            """Those of a clinic that somebody has asked a signature for."""
+            return self.filter(clinic=clinic, waits_for_signature=True).exclude(state=Plan.State.ENDED)
+
+    objects = Eyes.as_manager()
 
     class Meta:
-        indexes: ClassVar = [models.Index(fields=["patient", "-id"], name="plans_of_a_patient")]
+        indexes: ClassVar = [
+            models.Index(fields=["patient", "-id"], name="plans_of_a_patient"),
+            models.Index(fields=["clinic"], name="plans_that_wait", condition=models.Q(waits_for_signature=True)),
+        ]
 
 
 class PlanVersion(models.Model):

@@ -46,6 +46,7 @@ class Page:
     lines: tuple[Line, ...]
     after: str
     asking: str  # how many ask for a look, in words; empty for none
+    unsigned: str  # how many plans wait for a signature, the same
 
 
 def page(clinic: Clinic, today: dt.date, prefix: str = "", ended: bool = False, after: str = "") -> Page:
@@ -72,7 +73,8 @@ def page(clinic: Clinic, today: dt.date, prefix: str = "", ended: bool = False, 
     shown, more = found[:PAGE], len(found) > PAGE
     plans = plans_of(shown)
     lines = tuple(_line(patient, plans.get(patient.pk), today) for patient in shown)
-    return Page(lines, shown[-1].code if more else "", "" if ended or after else _counted(asking))
+    told = ("", "") if ended or after else (_asking(asking), _unsigned(clinic))
+    return Page(lines, shown[-1].code if more else "", *told)
 
 
 def _after(group: Any, last: Patient | None, is_here: bool) -> Any:
@@ -85,11 +87,18 @@ def _after(group: Any, last: Patient | None, is_here: bool) -> Any:
     return group.filter(label__gte=last.label).filter(by_label)
 
 
-def _counted(asking: Any) -> str:
-    number = asking.order_by()[: MOST_COUNTED + 1].count()
+def _asking(rows: Any) -> str:
+    number = rows.order_by()[: MOST_COUNTED + 1].count()
     if number > MOST_COUNTED:
         return f"More than {MOST_COUNTED} patients ask for a look."
     return f"{wording.count(number, 'patient asks', 'patients ask')} for a look." if number else ""
+
+
+def _unsigned(clinic: Clinic) -> str:
+    number = Plan.objects.waiting(clinic)[: MOST_COUNTED + 1].count()
+    if number > MOST_COUNTED:
+        return f"More than {MOST_COUNTED} plans wait for a signature"
+    return f"{wording.count(number, 'plan waits', 'plans wait')} for a signature" if number else ""
 
 
 def plans_of(shown: Iterable[Patient]) -> dict[int, Plan]:

@@ -15,4 +15,5 @@ urlpatterns = [
     path("plans/<own:code>/plan.json", views.export),
     path("plans/<own:code>/versions/", views.versions),
     path("plans/<own:code>/versions/<int:number>/", views.version),
+    path("plans/<own:code>/versions/<int:number>/plan.pdf", views.printed),
 ]

@@ -13,10 +13,12 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db.models import F
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect, render
 
 from neurodash import wording
+from neurodash.documents import plan as plan_paper
 from neurodash.documents.handout import PAPERS, Paper, pdf
 from neurodash.errors import DataError, Problem
 from neurodash.library import Library
@@ -25,6 +27,7 @@ from neurodash.planning.handout import Handout, Signed, handout
 from neurodash.planning.plan import Plan as Made
 from neurodash.web.clinic import eyes, patients, plans, protocols
 from neurodash.web.clinic.models import Patient, Plan, PlanVersion, SavedProtocol
+from neurodash.web.papers import refused, sent, wish
 from neurodash.web.people import events, permissions
 from neurodash.web.planning import pages
 from neurodash.web.shelf import shelf
@@ -378,17 +381,12 @@ def signing(request: HttpRequest, code: str) -> HttpResponse:
     clinic = eyes.clinic(request, code, "read")
     if wrong := _only(request, "GET"):
         return wrong
-    rows = Plan.objects.filter(clinic=clinic, waits_for_signature=True).exclude(state=Plan.State.ENDED)
-    waiting = [
-        (row, row.versions.select_related("by").defer("document").get(number=row.latest))
-        for row in rows.select_related("patient")[:MOST_LISTED]
-    ]
+    newest = PlanVersion.objects.filter(plan__in=Plan.objects.waiting(clinic), number=F("plan__latest"))
+    rows = newest.select_related("plan__patient", "by").defer("document").order_by("at")[:MOST_LISTED]
     context = {
-        "clinic": clinic,
-        "tab": "patients",
-        "waiting": waiting,
+        "clinic": clinic, "tab": "patients", "waiting": [(each.plan, each) for each in rows],
         "may_sign": permissions.may(request.user, "sign", clinic),
-    }
+    }  # fmt: skip
     return render(request, "clinic/signing.html", context)
 
 
@@ -493,6 +491,32 @@ def _review(made: Made, told: Handout) -> str:
     """The day of the next test, counted by the weeks as they are: a pause moved them."""
     weeks = sorted({week for each in made.retests for week in each.weeks if week >= told.weeks[0]})
     return wording.date(changes.begins(made, weeks[0])).replace(wording.NO_BREAK, " ") if weeks else ""
+
+
+@login_required
+def printed(request: HttpRequest, code: str, number: int) -> HttpResponse:
+    """One version with its reasons on paper, for the clinician: `?paper=us-letter`, `?large=1`."""
+    row = eyes.plan(request, code, did="plan printed")
+    if wrong := _only(request, "GET"):
+        return wrong
+    found, (library, _) = _version(row, number), _library_of(row)
+    signature = getattr(found, "signature", None)
+    standing = (
+        f"signed by {signature.name} on {wording.date(signature.at)}"
+        if signature
+        else "signed by nobody: check it before it is used"
+    )
+    try:
+        data = plan_paper.pdf(
+            plans.opened(found).plan,
+            library,
+            on=settings.CONFIG.today(),
+            signed=f"Version {number}, {standing}.",
+            **wish(request),
+        )
+    except DataError as error:
+        return refused(request, error)
+    return sent(data, f"{row.code}-version-{number}.pdf")
 
 
 @login_required

@@ -134,16 +134,23 @@ def people(clinic: Clinic, asked: Wish) -> list[tuple[str, str]]:
 
 
 def as_csv(clinic: Clinic, asked: Wish) -> Iterator[str]:
-    """The events that were asked for as CSV, the newest first and some at a time. A cell is never a formula."""
+    """The events that were asked for as CSV, the newest first and some at a time. A cell is never a formula.
+
+    It is sent while it is read: where that fails, the last line says so, for a shorter file looks like a whole one.
+    """
     yield _lines([COLUMNS])
     before = asked.before
-    while True:
-        found = of(clinic, asked)
-        rows = list((found if before is None else found.filter(id__lt=before))[:CHUNK])
-        yield _lines(_cells(line) for line in told(clinic, rows))
-        if len(rows) < CHUNK:
-            return
-        before = rows[-1].id
+    try:
+        while True:
+            found = of(clinic, asked)
+            rows = list((found if before is None else found.filter(id__lt=before))[:CHUNK])
+            yield _lines(_cells(line) for line in told(clinic, rows))
+            if len(rows) < CHUNK:
+                return
+            before = rows[-1].id
+    except Exception:
+        yield _lines([("This file broke off here. Take it again.",)])
+        raise
 
 
 def _cells(line: Line) -> tuple[str, ...]:

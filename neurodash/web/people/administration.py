@@ -18,7 +18,7 @@ def give_roles(
 ) -> bool:
     """Make or unmake an editor and an administrator; whether anything changed. Raises Refused for the last administrator."""
     with transaction.atomic():
-        user = _locked(user)
+        user = locked(user)
         new = {"is_editor": editor, "is_administrator": administrator}
         changed = {name: value for name, value in new.items() if getattr(user, name) != value}
         if changed.get("is_administrator") is False:
@@ -37,7 +37,7 @@ def close(*, user: User, reason: str, by: User, request: HttpRequest | None = No
     if user.pk == by.pk:
         raise Refused("You cannot close your own account here.")
     with transaction.atomic():
-        user = _locked(user)
+        user = locked(user)
         if not user.is_active:
             return
         _refuse_last(user)
@@ -51,7 +51,7 @@ def close(*, user: User, reason: str, by: User, request: HttpRequest | None = No
 def open_again(*, user: User, reason: str, by: User, request: HttpRequest | None = None) -> None:
     """Open a closed account again."""
     with transaction.atomic():
-        user = _locked(user)
+        user = locked(user)
         if user.is_active:
             return
         user.is_active = True
@@ -59,15 +59,18 @@ def open_again(*, user: User, reason: str, by: User, request: HttpRequest | None
         events.record("account opened", by=by, about=user.code, request=request, reason=reason)
 
 
-def _locked(user: User) -> User:
+def locked(user: User) -> User:
     """The account as it stands, with every administrator's row held: two who unmake each other take turns."""
     held = list(User.objects.select_for_update().filter(is_administrator=True).order_by("pk"))
     return next((each for each in held if each.pk == user.pk), None) or User.objects.select_for_update().get(pk=user.pk)
 
 
+def is_last(user: User) -> bool:
+    """Whether nobody could administrate this site without `user`."""
+    others = User.objects.filter(is_administrator=True, is_active=True).exclude(pk=user.pk)
+    return user.is_administrator and not others.exists()
+
+
 def _refuse_last(user: User) -> None:
-    if (
-        user.is_administrator
-        and not User.objects.filter(is_administrator=True, is_active=True).exclude(pk=user.pk).exists()
-    ):
+    if is_last(user):
         raise Refused(LAST)

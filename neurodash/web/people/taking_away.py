@@ -21,7 +21,7 @@ from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from neurodash.web.people import events
+from neurodash.web.people import administration, events
 from neurodash.web.people.adapter import public
 from neurodash.web.people.models import Clinic, Event, Seat, User
 from neurodash.web.people.permissions import standing
@@ -44,17 +44,19 @@ class Going:
     """What deleting an account would do.
 
     alone: clinics nobody else has a seat in; they go with their patients · needed: clinics others use and nobody else owns ·
-    shared: the clinics that stay · renews: whether a membership would still be charged
+    shared: the clinics that stay · renews: whether a membership would still be charged · last: whether this site would have
+    no administrator
     """
 
     alone: tuple[Clinic, ...]
     needed: tuple[Clinic, ...]
     shared: tuple[Clinic, ...]
     renews: bool
+    last: bool
 
     @property
     def may_go(self) -> bool:
-        return not self.needed and not self.renews
+        return not self.needed and not self.renews and not self.last
 
 
 def going(user: User) -> Going:
@@ -69,17 +71,18 @@ def going(user: User) -> Going:
         if seat.role == Seat.Role.OWNER and not others.filter(role=Seat.Role.OWNER).exists():
             needed.append(seat.clinic)
     membership = getattr(user, "membership", None)
-    return Going(tuple(alone), tuple(needed), tuple(shared), bool(membership and membership.renews))
+    renews = bool(membership and membership.renews)
+    return Going(tuple(alone), tuple(needed), tuple(shared), renews, administration.is_last(user))
 
 
 def delete_account(*, user: User, by: User, agreed: frozenset[str], request: HttpRequest | None = None) -> None:
     """Delete `user`, their sessions, and the clinics only they are in; all of it or nothing.
 
     `agreed`: codes of the clinics whose deletion was agreed to. Raises InTheWay where a clinic would be left without an
-    owner, a membership would go on being charged, or a clinic would go that nobody agreed to.
+    owner or the site without an administrator, a membership would go on being charged, or a clinic would go that nobody agreed to.
     """
     with transaction.atomic():
-        user = User.objects.select_for_update().get(pk=user.pk)
+        user = administration.locked(user)
         # whoever takes or gives up a seat of these clinics waits until this is done
         list(Clinic.objects.select_for_update(of=("self",)).filter(seats__user=user))
         found = going(user)

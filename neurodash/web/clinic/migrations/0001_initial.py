@@ -259,6 +259,12 @@ class Migration(migrations.Migration):
             model_name="plan",
             index=models.Index(fields=["patient", "-id"], name="plans_of_a_patient"),
         ),
+        migrations.AddIndex(
+            model_name="plan",
+            index=models.Index(
+                fields=["clinic"], name="plans_that_wait", condition=models.Q(("waits_for_signature", True))
+            ),
+        ),
         migrations.AddConstraint(
             model_name="score",
             constraint=models.UniqueConstraint(fields=("patient", "instrument", "part", "on"), name="one_score_a_day"),
