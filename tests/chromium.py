@@ -6,6 +6,8 @@ import os
 import shutil
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = [
@@ -18,3 +20,23 @@ needs_chromium = [
         CHROMIUM is None, reason="no chromium on this machine: apt-get install chromium, then make test"
     ),
 ]
+
+
+RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
+
+
+def axe(page: Page, for_patients: bool = False) -> list[str]:
+    """What axe finds wrong with a page, and where. For patients a contrast of 7:1 is asked too."""
+    options = {
+        "runOnly": list(RULES),
+        "resultTypes": ["violations"],  # the rest would only be described, which takes as long as finding it
+        "rules": {"color-contrast-enhanced": {"enabled": for_patients}},
+    }
+    found = Axe().run(page, options=options).response["violations"]
+    return [f"{each['id']}: {[node['html'][:200] for node in each['nodes'][:3]]}" for each in found]
+
+
+def well(page: Page) -> None:
+    """Nothing that axe finds, and nothing that has to be scrolled sideways."""
+    assert axe(page) == [], page.url
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), page.url

@@ -89,7 +89,7 @@ class Server:
 
     def __init__(self, data: Path, *words: str, env: dict[str, str] | None = None) -> None:
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http://localhost:{self.port}"
         self.log = data / f"serve-{self.port}.log"
         data.mkdir(parents=True, exist_ok=True)
         with self.log.open("w") as log:

@@ -46,8 +46,8 @@ FIELDS: Mapping[str, tuple[str, str, str]] = {
     "weeks": ("1", "52", "1"),
     "exercises": ("1", "12", "1"),
     "sets": ("1", "6", "1"),
-    "reps": ("1", "30", "1"),
-    "rm": ("1", "30", "1"),
+    "reps": ("2", "30", "1"),  # of one there is no smaller form for an amber day
+    "rm": ("2", "30", "1"),
     "percent_1rm": ("10", "100", "5"),
     "rpe": ("6", "20", "1"),
     "reserve": ("1", "10", "0.5"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from neurodash.library import Library
@@ -23,25 +24,17 @@ class Option:
     why_not: str
 
 
-def options(profile: Profile, library: Library, target: str) -> tuple[Option, ...]:
-    """Every rung of every ladder of a target, in the order in which the planner looks at them. Power begins later than
-    week 1, so it is asked of the week in which fast work opens."""
+def options(profile: Profile, library: Library, targets: Iterable[str]) -> dict[str, tuple[Option, ...]]:
+    """For each target every rung of each of its ladders, in the order in which the planner looks at them. Power begins later
+    than week 1, so it is asked of the week in which fast work opens."""
     chooser = Chooser(profile, screen(profile, library), library)
+    return {target: tuple(_of(target, chooser)) for target in targets}
+
+
+def _of(target: str, chooser: Chooser) -> Iterator[Option]:
     week = chooser.gates.fast if target == "power" else 1
-    found = []
-    for focus in library.planning.rules.focuses.values():
+    for focus in chooser.library.planning.rules.focuses.values():
         for ladder in chooser.ladders(focus, target):
             for each in chooser.rungs(ladder):
-                why_not = chooser.why_not_first(each, week)
-                found.append(
-                    Option(
-                        ladder.id,
-                        ladder.name,
-                        each.number,
-                        each.exercise.id,
-                        each.exercise.name,
-                        each.rung.says,
-                        why_not,
-                    )
-                )
-    return tuple(found)
+                exercise, why_not = each.exercise, chooser.why_not_first(each, week)
+                yield Option(ladder.id, ladder.name, each.number, exercise.id, exercise.name, each.rung.says, why_not)

@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any
 from wsgiref.util import setup_testing_defaults
 
-import brotli
-
 from neurodash.errors import DataError, Problem
 from neurodash.library import CONTENT
 from neurodash.web import config
+from neurodash.web.ready import packed
 
 MARKER = ".neurodash-export"  # in a folder we made, so that we never empty one that we did not
 _LINK = re.compile(r'(?P<name> (?:href|src|action)=")(?P<path>/(?!/)[^"]*)"')
@@ -62,7 +61,7 @@ def _write(made: Path, site: config.Config) -> int:
     from neurodash.web import assets  # noqa: PLC0415
     from neurodash.web.reading import views  # noqa: PLC0415
     from neurodash.web.shelf import shelf  # noqa: PLC0415
-    from neurodash.web.wsgi import app  # noqa: PLC0415
+    from neurodash.web.wsgi import door  # noqa: PLC0415
 
     paths = [*views.public_paths(), "/robots.txt"]
     if site.url:  # a feed and a sitemap need whole addresses
@@ -74,12 +73,12 @@ def _write(made: Path, site: config.Config) -> int:
     ]
     paths += list(assets.by_path()) + [f"/content/{name}" for name in shelf().current().images]
     for path in paths:
-        status, body = _get(app, path)
+        status, body = _get(door, path)
         if status != 200:
             raise RuntimeError(f"{path} answered {status}")
         _save(made, path, body)
     # For the server's own use; they are shown at any address, so their links start at the root.
-    _, body = _get(app, "/no-such-page/")
+    _, body = _get(door, "/no-such-page/")
     _save(made, "/404.html", body, absolute=True)
     _save(made, "/500.html", views.broken(HttpRequest()).content, absolute=True)
     return sum(1 for path in made.rglob("*") if path.is_file())
@@ -103,7 +102,7 @@ def _save(made: Path, path: str, body: bytes, absolute: bool = False) -> None:
     if file.suffix in (".html", ".css", ".js", ".csv", ".xml", ".svg", ".txt"):
         # For servers that send prepared files (nginx: gzip_static, brotli_static).
         Path(f"{file}.gz").write_bytes(gzip.compress(body, 9, mtime=0))
-        Path(f"{file}.br").write_bytes(brotli.compress(body, quality=9))
+        Path(f"{file}.br").write_bytes(packed(body))
 
 
 def _relative(html: str, page: str) -> str:

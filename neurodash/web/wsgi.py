@@ -25,7 +25,15 @@ def make() -> Door:
     def refusal(says: str) -> str:
         return render_to_string("refused.html", {"says": says})
 
-    return Door(application, config.hosts, shelf().version, config.is_secure, keep=not config.watch, refusal=refusal)
+    return Door(
+        application,
+        config.hosts,
+        shelf().version,
+        config.is_secure,
+        keep=not (config.watch or config.exported),
+        refusal=refusal,
+    )
 
 
-app = vitals.watched(make())
+door = make()
+app = vitals.watched(door)

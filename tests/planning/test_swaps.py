@@ -24,7 +24,7 @@ def test_whatever_is_swapped_in_or_left_out_the_promises_hold(data: dict[str, An
     if not trained:
         return
     target = draw.draw(st.sampled_from(trained))
-    every = options(read(data), OURS, target.target)
+    every = options(read(data), OURS, [target.target])[target.target]
     other = draw.draw(st.sampled_from([None, *every]))
     swap: dict[str, Any] = {} if other is None else {"ladder": other.ladder, "rung": other.rung}
     swapped = planned({**data, "swaps": {target.target: swap}})
@@ -46,7 +46,9 @@ def test_a_swap_says_that_the_clinician_chose_it_and_stays_in_the_plan() -> None
     data = {**HOME, "edss": 2, "focus": ["resistance"]}
     target = next(each.target for each in planned(data).targets if each.trained)
     before = next(i for _, i in items(planned(data)) if i.target == target)
-    other = next(o for o in options(read(data), OURS, target) if not o.why_not and o.exercise != before.exercise)
+    other = next(
+        o for o in options(read(data), OURS, [target])[target] if not o.why_not and o.exercise != before.exercise
+    )
     plan = planned({**data, "swaps": {target: {"ladder": other.ladder, "rung": other.rung}}})
     item = next(i for _, i in items(plan) if i.target == target)
     assert item.exercise == other.exercise
@@ -58,7 +60,7 @@ def test_a_swap_says_that_the_clinician_chose_it_and_stays_in_the_plan() -> None
 def test_what_may_not_be_done_is_refused_with_its_reason_and_the_usual_choice_stays() -> None:
     data = {**HOME, "edss": 2, "focus": ["resistance"], "equipment": ["chair"]}
     target = next(each.target for each in planned(data).targets if each.trained)
-    other = next(o for o in options(read(data), OURS, target) if "needs" in o.why_not)
+    other = next(o for o in options(read(data), OURS, [target])[target] if "needs" in o.why_not)
     plan = planned({**data, "swaps": {target: {"ladder": other.ladder, "rung": other.rung}}})
     assert next(each for each in plan.targets if each.target == target).trained
     assert any(each.what.startswith(other.name) and each.why == other.why_not for each in plan.not_chosen)

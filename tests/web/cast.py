@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from tests import postgres
@@ -48,16 +49,22 @@ class Cast:
         return self.people[name]
 
 
+@cache
+def _hashed() -> str:
+    """Once a process: it is meant to take its time."""
+    from django.contrib.auth.hashers import make_password
+
+    return make_password(PASSWORD)
+
+
 def make() -> Cast:
     """The cast in the database of this process."""
     from allauth.account.models import EmailAddress
-    from django.contrib.auth.hashers import make_password
 
     from neurodash.web.people.models import Clinic, Membership, Seat, User
 
     lakeside, harbour = Clinic.objects.create(name=LAKESIDE), Clinic.objects.create(name=HARBOUR)
-    password = make_password(PASSWORD)
-    people = {}
+    password, people = _hashed(), {}
     for name, (is_member, at_lakeside, at_harbour) in PEOPLE.items():
         user = people[name] = User.objects.create(
             email=address(name), name=name.capitalize(), password=password,

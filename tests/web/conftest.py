@@ -59,11 +59,11 @@ def signed_in(url: str, who: str) -> list[dict[str, str]]:
 @pytest.fixture
 def enter(browser: Browser, desk: Server) -> Iterator[Callable[..., Page]]:
     """Sign in as one of the cast in a browser of its own and open a page: `enter("clinician", "/desk/")`; with no name
-    nobody signs in. Fails if a page logs an error or asks another site for anything."""
+    nobody signs in. `at` is another address of the same site. Fails if a page logs an error or asks another site for anything."""
     contexts, wrong = [], []
 
-    def open_(who: str, path: str = "/desk/", width: int = 1280, **options: object) -> Page:
-        context = browser.new_context(viewport={"width": width, "height": 900}, base_url=desk.url, **options)
+    def open_(who: str, path: str = "/desk/", width: int = 1280, at: str = desk.url, **options: object) -> Page:
+        context = browser.new_context(viewport={"width": width, "height": 900}, base_url=at, **options)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: wrong.append(str(error)))
@@ -77,7 +77,7 @@ def enter(browser: Browser, desk: Server) -> Iterator[Callable[..., Page]]:
         )
         page.on(
             "request",
-            lambda asked: None if asked.url.startswith((desk.url, "data:", "blob:")) else wrong.append(asked.url),
+            lambda asked: None if asked.url.startswith((at, "data:", "blob:")) else wrong.append(asked.url),
         )
         if who:
             context.add_cookies(signed_in(desk.url, who))

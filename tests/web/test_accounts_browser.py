@@ -11,11 +11,10 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.chromium import needs_chromium
+from tests.chromium import axe, needs_chromium
 from tests.conftest import Server
 from tests.web.cast import PASSWORD, address
 from tests.web.test_accounts import code_of
-from tests.web.test_plans_browser import axe
 
 pytestmark = needs_chromium
 NEW = "four slow green boats"
@@ -134,11 +133,9 @@ def test_a_newcomer_makes_an_account_and_adds_an_app(
 
 
 def test_a_passkey_is_added_and_signs_in_alone(newcomer: Callable[..., tuple[Page, str]], desk: Server) -> None:
-    site = desk.url.replace("127.0.0.1", "localhost")  # a passkey belongs to a name, never to a bare address
+    site = desk.url
     first, email = newcomer()
     with with_a_device(first) as page:
-        page.goto(f"{site}/account/login/")
-        sign_in(page, email, NEW)
         page.goto(f"{site}/account/2fa/webauthn/add/")
         still_you(page, NEW)
         assert axe(page) == []
@@ -170,8 +167,8 @@ def test_a_passkey_is_added_and_signs_in_alone(newcomer: Callable[..., tuple[Pag
         expect(page.get_by_text("The passkey is removed.")).to_be_visible()
 
 
-def test_a_passkey_under_a_bare_address_says_what_is_wrong(enter: Callable[..., Page]) -> None:
-    page = enter("", "/account/login/")
+def test_a_passkey_under_a_bare_address_says_what_is_wrong(enter: Callable[..., Page], desk: Server) -> None:
+    page = enter("", "/account/login/", at=f"http://127.0.0.1:{desk.port}")
     page.get_by_role("button", name="Sign in with a passkey").click()
     expect(page.get_by_role("alert")).to_contain_text("A passkey belongs to a name")
     expect(page.locator("#passkey-wrong")).to_be_focused()

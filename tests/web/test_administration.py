@@ -23,10 +23,9 @@ from neurodash.web.people import administration, events, permissions
 from neurodash.web.people.membership import Refused
 from neurodash.web.people.models import Event, Membership, User
 from neurodash.web.shelf import shelf
-from tests.chromium import needs_chromium
+from tests.chromium import axe, needs_chromium
 from tests.conftest import run, text_of
 from tests.web.cast import PASSWORD, PEOPLE, Cast, address
-from tests.web.test_plans_browser import axe
 
 ACTS = ("grant", "end", "roles", "close", "open")
 

@@ -23,12 +23,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.chromium import needs_chromium
+from tests.chromium import axe, needs_chromium
 from tests.conftest import DAY, Server, run
 from tests.web import cast as casting
 from tests.web.conftest import signed_in
 from tests.web.stripe_service import YEAR, Service, sign
-from tests.web.test_plans_browser import axe
 
 ROW = ("source", "until", "renews", "failing_since", "customer", "subscription")
 

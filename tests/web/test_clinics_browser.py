@@ -9,10 +9,9 @@ import time
 from collections.abc import Callable
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.chromium import needs_chromium
+from tests.chromium import axe, needs_chromium
 from tests.conftest import Server
 
 pytestmark = needs_chromium
@@ -36,12 +35,6 @@ def link_in(mail: str) -> str:
     found = re.search(r"https?://\S+", mail)
     assert found, mail
     return found[0]
-
-
-def axe(page: Page) -> list[str]:
-    options = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-    found = Axe().run(page, options=options)
-    return [f"{each['id']}: {[n['html'][:160] for n in each['nodes'][:3]]}" for each in found.response["violations"]]
 
 
 def tab_to(page: Page, name: str, tag: str = "") -> None:

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
-from tests.chromium import needs_chromium
+from tests.chromium import axe, needs_chromium
 from tests.web.test_deep_dive import BRIEF, DEEP
-from tests.web.test_plans_browser import axe
 
 pytestmark = needs_chromium
 

@@ -13,9 +13,8 @@ import pytest
 from playwright.sync_api import Page, expect
 from pypdf import PdfReader
 
-from tests.chromium import needs_chromium
+from tests.chromium import axe, needs_chromium
 from tests.conftest import Server
-from tests.web.test_plans_browser import axe
 
 pytestmark = needs_chromium
 Enter = Callable[..., Page]

@@ -8,9 +8,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.chromium import needs_chromium
+from tests.chromium import axe, needs_chromium
 from tests.conftest import Server
-from tests.web.test_plans_browser import axe
 
 pytestmark = needs_chromium
 

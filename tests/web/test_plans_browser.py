@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.chromium import needs_chromium
+from tests.chromium import axe, needs_chromium
 
 pytestmark = needs_chromium
 PAGE = "/plans/new/"
@@ -69,12 +68,6 @@ def test_a_newcomer_steps_through_swaps_and_prints(width: int, scheme: str, visi
     expect(page.get_by_role("heading", name="Twelve weeks for P-7")).to_be_visible()
     page.get_by_role("button", name="Change the answers").click()
     expect(page.get_by_label("Code for this person")).to_have_value("P-7")
-
-
-def axe(page: Page) -> list[str]:
-    options = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-    found = Axe().run(page, options=options)
-    return [f"{each['id']}: {[n['html'][:160] for n in each['nodes'][:3]]}" for each in found.response["violations"]]
 
 
 def test_by_keyboard_alone_and_a_mistake_leads_to_its_field(visit: Callable[..., Page]) -> None:

@@ -8,21 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.chromium import needs_chromium
+from tests.chromium import needs_chromium, well
 from tests.conftest import Server
 
 pytestmark = needs_chromium
 BRIEF = "/ms/balance-training/"
 AIM = "doses:0-4.5-none:aim:minutes"
-
-
-def well(page: Page) -> None:
-    """Nothing that axe finds, and nothing that has to be scrolled sideways."""
-    assert [(v["id"], v["nodes"][0]["html"][:200]) for v in Axe().run(page).response["violations"]] == []
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 @pytest.mark.parametrize(("width", "scheme", "script"), [(1280, "light", True), (390, "dark", False)])

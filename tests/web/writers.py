@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -12,6 +13,7 @@ import threading
 import time
 import urllib.parse
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from tests import postgres
 from tests.conftest import DAY, Server, environment
 from tests.web.conftest import signed_in
 
+SEED = "seed"  # the folder that is copied
 HALF = (
     "SELECT count(*) FROM people_clinic c WHERE name LIKE 'Opened %' AND NOT ("
     "EXISTS (SELECT 1 FROM people_seat s WHERE s.clinic_id = c.id) AND "
@@ -28,8 +31,16 @@ HALF = (
 )
 
 
+@cache
+def _seed() -> Path:
+    return seeded(Path(os.environ["NEURODASH_DATA"], SEED))
+
+
 def seeded(data: Path, **env: str) -> Path:
-    """A data folder whose record has the cast in it."""
+    """A data folder whose record has the cast in it. In a file it is made once and copied."""
+    if not env and "DATABASE_URL" not in os.environ and data.name != SEED:
+        shutil.copytree(_seed(), data, dirs_exist_ok=True)
+        return data
     told = environment({"NEURODASH_DATA": str(data), "NEURODASH_ON": DAY, **env})
     subprocess.run([sys.executable, "-m", "tests.web.cast"], env=told, capture_output=True, check=True)
     return data

@@ -98,6 +98,11 @@ def page(plan: Plan, profile: Profile | None, library: Library, week: int = 1) -
     is shown by the words that the plan holds."""
     names = {code: focus.name for code, focus in library.planning.rules.focuses.items()}
     weeks = tuple(_week(week, before, names) for week, before in zip(plan.weeks, (None, *plan.weeks), strict=False))
+    swaps = (
+        options(profile, library, [each.target for each in plan.targets])
+        if profile is not None and plan.status == "ready"
+        else {}
+    )
     return {
         "plan": plan,
         "status": STATUS.get(plan.status, ""),
@@ -106,7 +111,7 @@ def page(plan: Plan, profile: Profile | None, library: Library, week: int = 1) -
         "goals": [str(goal.get("text", "")) for goal in plan.profile.get("goals") or ()],
         "focus_names": names,
         "exercises": _exercises(plan, library, week),
-        "targets": [_target(each, plan, profile, library) for each in plan.targets],
+        "targets": [_target(each, plan, profile, library, swaps.get(each.target, ())) for each in plan.targets],
         "choices": _choices(plan, library),
         "checks": [(MARKS[each.result], each) for each in plan.checks],
         "coverage": [(names.get(each.focus, each.focus), each, charts.dose_strip(each.tested_minutes, each.minutes_first, each.minutes_most)) for each in plan.coverage],
@@ -185,8 +190,7 @@ def swapped(plan: Plan, target: str) -> str:
     return f"{told} Checked again: {checked}{f'; not passed: {wording.joined(failed)}' if failed else ''}."
 
 
-def _target(target: Any, plan: Plan, profile: Profile | None, library: Library) -> Target:
-    every = options(profile, library, target.target) if profile is not None and plan.status == "ready" else ()
+def _target(target: Any, plan: Plan, profile: Profile | None, library: Library, every: tuple[Option, ...]) -> Target:
     groups: dict[str, list[tuple[str, Option]]] = {}
     for option in every:
         groups.setdefault(option.ladder_name, []).append((f"{option.ladder} {option.rung}", option))
