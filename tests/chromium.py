@@ -40,3 +40,16 @@ def well(page: Page) -> None:
     """Nothing that axe finds, and nothing that has to be scrolled sideways."""
     assert axe(page) == [], page.url
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), page.url
+
+
+def tab_to(page: Page, name: str, tag: str = "") -> None:
+    """Press Tab until something with this name has the focus."""
+    for _ in range(600):
+        page.keyboard.press("Tab")
+        here = page.evaluate(
+            "(() => { const e = document.activeElement;"
+            " return [e.tagName, (e.labels?.[0] ?? e).textContent.trim().replace(/\\s+/g, ' ')] })()"
+        )
+        if here[1].startswith(name) and (not tag or here[0] == tag):
+            return
+    raise AssertionError(f"the keyboard does not reach “{name}”")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import http.cookiejar
 import os
+import quopri
 import re
 import subprocess
 import sys
+import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -54,6 +56,25 @@ def signed_in(url: str, who: str) -> list[dict[str, str]]:
     cookies = [{"name": each.name, "value": each.value or "", "url": url} for each in jar]
     assert any(each["name"] == "sessionid" for each in cookies), f"{who} could not sign in"
     return cookies
+
+
+def mail_to(email: str, desk: Server) -> str:
+    """The newest mail to an address, from the server's log."""
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        log = desk.log.read_text(errors="replace")
+        mails = [each for each in log.split("Content-Type: text/plain")[1:] if f"\nTo: {email}\n" in each]
+        if mails:
+            body = mails[-1].partition("\n\n")[2].partition("\n" + "-" * 79)[0]
+            return quopri.decodestring(body.encode()).decode() if "quoted-printable" in mails[-1][:200] else body
+        time.sleep(0.1)
+    raise AssertionError(f"no mail to {email}:\n{desk.log.read_text()[-2000:]}")
+
+
+def link_in(mail: str) -> str:
+    found = re.search(r"https?://\S+", mail)
+    assert found, mail
+    return found[0]
 
 
 @pytest.fixture

@@ -2,52 +2,18 @@
 
 from __future__ import annotations
 
-import quopri
-import re
 import secrets
-import time
 from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.chromium import axe, needs_chromium
+from tests.chromium import axe, needs_chromium, tab_to
 from tests.conftest import Server
+from tests.web.conftest import link_in, mail_to
 
 pytestmark = needs_chromium
 Enter = Callable[..., Page]
-
-
-def mail_to(email: str, desk: Server) -> str:
-    """The newest mail to an address, from the server's log."""
-    until = time.monotonic() + 10
-    while time.monotonic() < until:
-        log = desk.log.read_text(errors="replace")
-        mails = [each for each in log.split("Content-Type: text/plain")[1:] if f"\nTo: {email}\n" in each]
-        if mails:
-            body = mails[-1].partition("\n\n")[2].partition("\n" + "-" * 79)[0]
-            return quopri.decodestring(body.encode()).decode() if "quoted-printable" in mails[-1][:200] else body
-        time.sleep(0.1)
-    raise AssertionError(f"no mail to {email}:\n{desk.log.read_text()[-2000:]}")
-
-
-def link_in(mail: str) -> str:
-    found = re.search(r"https?://\S+", mail)
-    assert found, mail
-    return found[0]
-
-
-def tab_to(page: Page, name: str, tag: str = "") -> None:
-    """Press Tab until something with this name has the focus."""
-    for _ in range(80):
-        page.keyboard.press("Tab")
-        here = page.evaluate(
-            "(() => { const e = document.activeElement;"
-            " return [e.tagName, (e.labels?.[0] ?? e).textContent.trim().replace(/\\s+/g, ' ')] })()"
-        )
-        if here[1].startswith(name) and (not tag or here[0] == tag):
-            return
-    raise AssertionError(f"the keyboard does not reach “{name}”")
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])

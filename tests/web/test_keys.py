@@ -14,7 +14,7 @@ from tests.conftest import Server, environment, run
 from tests.web.writers import ask, seeded
 
 pytestmark = pytest.mark.record
-PATIENTS = 3000
+PATIENTS = 1500
 USED = "SELECT DISTINCT substr(notes, 2, 4) FROM clinic_patient"
 FILL = f"""
 import django; django.setup()

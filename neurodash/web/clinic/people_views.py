@@ -31,6 +31,7 @@ from neurodash.web.people import clinics as acts
 from neurodash.web.people import events as written
 from neurodash.web.people import permissions
 from neurodash.web.people.models import INVITED_FOR, Clinic, Invitation, Seat, User
+from neurodash.web.shelf import shelf
 
 OPENED = "invitation"  # in the session: the hash of the secret whose link was opened
 INVITATION = "/desk/invitation/"
@@ -81,8 +82,10 @@ def clinics(request: HttpRequest) -> HttpResponse:
 @require_http_methods(TAKE)
 @login_required
 def new(request: HttpRequest) -> HttpResponse:
-    """Open a clinic by naming it."""
-    shown: dict[str, Any] = {"standing": _standing(request), "is_first": not _seats(request.user)}
+    """Open a clinic by naming it. Who came from a brief to save its protocol (`brief`) is led on to that."""
+    brief = (request.POST if request.method == "POST" else request.GET).get("brief", "")
+    brief = brief if brief in shelf().current().protocols else ""
+    shown: dict[str, Any] = {"standing": _standing(request), "is_first": not _seats(request.user), "brief": brief}
     if request.method == "POST":
         typed = shown["name"] = request.POST.get("name", "")
         try:
@@ -90,7 +93,7 @@ def new(request: HttpRequest) -> HttpResponse:
         except acts.Refused as why:
             return render(request, "clinic/clinics_new.html", {**shown, "errors": {why.field: str(why)}}, status=400)
         messages.success(request, f"{clinic.name} is open, and you are its owner.")
-        return redirect(_home(clinic))
+        return redirect(f"/desk/protocols/new/?brief={brief}" if brief else _home(clinic))
     return render(request, "clinic/clinics_new.html", shown)
 
 

@@ -58,6 +58,7 @@ def new(request: HttpRequest) -> HttpResponse:
     mine = list(Clinic.objects.filter(seats__user=_by(request)).order_by("name"))
     clinics = [each for each in mine if permissions.may(request.user, "write", each)]
     name, problem = answers.get("name", library.protocols[brief.slug].name), ""
+    standing = permissions.standing(request.user)
     if request.method == "POST" and clinics:
         where = eyes.clinic(request, answers.get("clinic", ""), "write")
         try:
@@ -71,7 +72,7 @@ def new(request: HttpRequest) -> HttpResponse:
             return redirect(_address(saved, "edit"))
     context = {
         "brief": brief, "clinics": clinics, "mine": mine, "name": name, "problem": problem,
-        "chosen": answers.get("clinic", ""), "why": permissions.standing(request.user).why,
+        "chosen": answers.get("clinic", ""), "why": standing.why, "is_member": standing.is_member,
         "longest": protocols.MAX_NAME, "clinic": clinics[0] if len(clinics) == 1 else None, "tab": "protocols",
     }  # fmt: skip
     return render(request, "clinic/protocol_new.html", context, status=400 if problem else 200 if clinics else 403)
