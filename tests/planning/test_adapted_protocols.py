@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from neurodash.errors import DataError
 from neurodash.library import Library
-from neurodash.planning import adapted
+from neurodash.planning import adapted, since
 from neurodash.planning.adapted import FIELDS, Adaptation, Span
 from neurodash.planning.build import make
 from neurodash.planning.plan import Plan, read_plan
@@ -241,7 +241,7 @@ def changed(**parts: Any) -> dict[str, Any]:
 
 def test_a_brief_that_did_not_change_has_no_differences() -> None:
     for brief in (BALANCE, STRENGTH):
-        assert adapted.differences(own(brief), OURS.protocols[brief].written, brief, OURS) == ()
+        assert since.differences(own(brief), OURS.protocols[brief].written, brief, OURS) == ()
 
 
 def earlier() -> tuple[Adaptation, dict[str, Any]]:
@@ -258,7 +258,7 @@ def earlier() -> tuple[Adaptation, dict[str, Any]]:
 
 def test_each_change_is_told_in_words_and_only_what_may_be_kept_is_asked() -> None:
     mine, source = earlier()
-    gate, dose = adapted.differences(mine, source, BALANCE, OURS)
+    gate, dose = since.differences(mine, source, BALANCE, OURS)
     assert (gate.what, gate.before, gate.now) == ("Phase “Reactive”: usual weeks", "weeks 6 to 10", "weeks 5 to 9")
     assert not gate.is_choice
     assert dose.what == "Dose, EDSS 0 to 4.5, new to it: minutes a session at the start"
@@ -269,41 +269,41 @@ def test_each_change_is_told_in_words_and_only_what_may_be_kept_is_asked() -> No
 @pytest.mark.parametrize("take", [True, False])
 def test_a_difference_once_settled_is_not_asked_again(take: bool) -> None:
     mine, source = earlier()
-    gate, dose = adapted.differences(mine, source, BALANCE, OURS)
-    mine, source = adapted.settle(mine, source, dose.place, take, BALANCE, OURS)
+    gate, dose = since.differences(mine, source, BALANCE, OURS)
+    mine, source = since.settle(mine, source, dose.place, take, BALANCE, OURS)
     span = mine.amount(("doses", "0-4.5-none", "start", "minutes"))
     assert span == (Span(20, 30) if take else Span(15, 25))
-    assert adapted.differences(mine, source, BALANCE, OURS) == (gate,)
-    mine, source = adapted.settle(mine, source, gate.place, True, BALANCE, OURS)
-    assert adapted.differences(mine, source, BALANCE, OURS) == ()
+    assert since.differences(mine, source, BALANCE, OURS) == (gate,)
+    mine, source = since.settle(mine, source, gate.place, True, BALANCE, OURS)
+    assert since.differences(mine, source, BALANCE, OURS) == ()
     assert source == OURS.protocols[BALANCE].written
 
 
 def test_a_phase_that_is_new_or_gone_is_one_difference() -> None:
     written = OURS.protocols[BALANCE].written
     source = changed(phases=[{**written["phases"][0], "id": "older", "name": "Older"}, *written["phases"][1:]])
-    found = adapted.differences(own(), source, BALANCE, OURS)
+    found = since.differences(own(), source, BALANCE, OURS)
     assert [each.what for each in found] == ["Phase “Static”", "Phase “Older”"]
     settled = source
     for each in found:
-        _, settled = adapted.settle(own(), settled, each.place, True, BALANCE, OURS)
+        _, settled = since.settle(own(), settled, each.place, True, BALANCE, OURS)
     assert settled == written
 
 
 def test_the_order_of_ladders_can_be_taken_over_or_kept() -> None:
     source = changed(ladders=[*reversed(OURS.protocols[BALANCE].ladders)])
     mine = replace(own(), ladders=(*source["ladders"], *own().ladders[len(source["ladders"]) :]))
-    (found,) = adapted.differences(mine, source, BALANCE, OURS)
+    (found,) = since.differences(mine, source, BALANCE, OURS)
     assert found.is_choice
-    assert adapted.settle(mine, source, found.place, True, BALANCE, OURS)[0] == own()
-    kept, source = adapted.settle(mine, source, found.place, False, BALANCE, OURS)
+    assert since.settle(mine, source, found.place, True, BALANCE, OURS)[0] == own()
+    kept, source = since.settle(mine, source, found.place, False, BALANCE, OURS)
     assert kept == mine
-    assert adapted.differences(kept, source, BALANCE, OURS) == ()
+    assert since.differences(kept, source, BALANCE, OURS) == ()
 
 
 def test_what_is_not_different_cannot_be_settled() -> None:
     with pytest.raises(DataError, match="still open"):
-        adapted.settle(own(), OURS.protocols[BALANCE].written, "phases/static/name", True, BALANCE, OURS)
+        since.settle(own(), OURS.protocols[BALANCE].written, "phases/static/name", True, BALANCE, OURS)
 
 
 def test_what_the_brief_no_longer_has_is_let_go_and_what_left_its_rows_stops_planning() -> None:

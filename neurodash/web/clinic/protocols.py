@@ -17,9 +17,10 @@ from neurodash.errors import DataError, Problem, did_you_mean
 from neurodash.library import Library
 from neurodash.library.reading import LocatedJson, decode, in_order, read_json
 from neurodash.library.rows import accepted
-from neurodash.planning import adapted
-from neurodash.planning.adapted import Adaptation, Difference
+from neurodash.planning import adapted, since
+from neurodash.planning.adapted import Adaptation
 from neurodash.planning.plan import STRICT, printable
+from neurodash.planning.since import Difference
 from neurodash.web.clinic.models import SavedProtocol
 from neurodash.web.people import events, permissions
 from neurodash.web.people.models import Clinic, User
@@ -48,7 +49,7 @@ def differences(saved: SavedProtocol, library: Library) -> tuple[Difference, ...
     """What the brief changed since it was saved and nobody has settled; nothing where the brief is gone."""
     if saved.brief not in library.protocols:
         return ()
-    return adapted.differences(adaptation_of(saved), saved.source, saved.brief, library)
+    return since.differences(adaptation_of(saved), saved.source, saved.brief, library)
 
 
 def may_change(user: Any, saved: SavedProtocol) -> bool:
@@ -117,11 +118,11 @@ def settle(
 ) -> SavedProtocol:  # fmt: skip
     """One difference to the brief taken over, or one's own kept. Raises Stale, or DataError where nothing differs or what
     would come about cannot stand."""
-    own, source = adapted.settle(adaptation_of(saved), saved.source, place, take, saved.brief, library)
+    own, source = since.settle(adaptation_of(saved), saved.source, place, take, saved.brief, library)
     fits = adapted.fitted(own, saved.brief, library)
     if take and (problems := list(adapted.problems(fits, saved.brief, library))):
         raise DataError(problems)
-    more = {} if adapted.differences(own, source, saved.brief, library) else {"library": library.version}
+    more = {} if since.differences(own, source, saved.brief, library) else {"library": library.version}
     return _write("protocol changed", saved, edition, by, request, document=own.mapping, source=source, **more)
 
 
@@ -226,7 +227,7 @@ def read_file(data: bytes, library: Library, where: str = "the file") -> Protoco
     found = [
         problem(("protocol", *_path(each.where)), each) for each in adapted.problems(file.protocol, file.brief, library)
     ]
-    source, wrong = adapted.read_source(file.source, file.brief, where)
+    source, wrong = since.read_source(file.source, file.brief, where)
     found += [problem(("source", *_path(each.where.partition(": ")[2])), each) for each in wrong]
     if found or source is None:
         raise DataError(in_order(found, where))

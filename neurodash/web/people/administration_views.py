@@ -70,6 +70,25 @@ def editors(view: View) -> View:
     return guarded
 
 
+def for_a_reason(field: str) -> Callable[[View], View]:
+    """A change of one account that is only made for a reason, which is kept with it; the view gets the account and the
+    reason, which was typed into `field`."""
+
+    def decorate(view: View) -> View:
+        @administrators
+        @require_POST
+        @wraps(view)
+        def asked(request: HttpRequest, code: str) -> HttpResponse:
+            user = get_object_or_404(User, code=code)
+            wrong: dict[str, str] = {}
+            reason = _reason(request, field, wrong)
+            return _person(request, user, wrong) if wrong else view(request, user, reason)
+
+        return asked
+
+    return decorate
+
+
 @administrators
 @require_safe
 def people(request: HttpRequest) -> HttpResponse:
@@ -111,14 +130,8 @@ def grant(request: HttpRequest, code: str) -> HttpResponse:
     )  # fmt: skip
 
 
-@administrators
-@require_POST
-def end(request: HttpRequest, code: str) -> HttpResponse:
-    user = get_object_or_404(User, code=code)
-    wrong: dict[str, str] = {}
-    reason = _reason(request, "end_reason", wrong)
-    if wrong:
-        return _person(request, user, wrong)
+@for_a_reason("end_reason")
+def end(request: HttpRequest, user: User, reason: str) -> HttpResponse:
     return _done(
         request, user, "The membership has ended. What this person wrote stays readable and theirs to take.",
         lambda: membership.end(user=user, reason=reason, by=request.user, request=request),
@@ -138,28 +151,16 @@ def roles(request: HttpRequest, code: str) -> HttpResponse:
     )  # fmt: skip
 
 
-@administrators
-@require_POST
-def close(request: HttpRequest, code: str) -> HttpResponse:
-    user = get_object_or_404(User, code=code)
-    wrong: dict[str, str] = {}
-    reason = _reason(request, "account_reason", wrong)
-    if wrong:
-        return _person(request, user, wrong)
+@for_a_reason("account_reason")
+def close(request: HttpRequest, user: User, reason: str) -> HttpResponse:
     return _done(
         request, user, "The account is closed and its sessions have ended. Nothing was deleted.",
         lambda: administration.close(user=user, reason=reason, by=request.user, request=request),
     )  # fmt: skip
 
 
-@administrators
-@require_POST
-def open_again(request: HttpRequest, code: str) -> HttpResponse:
-    user = get_object_or_404(User, code=code)
-    wrong: dict[str, str] = {}
-    reason = _reason(request, "account_reason", wrong)
-    if wrong:
-        return _person(request, user, wrong)
+@for_a_reason("account_reason")
+def open_again(request: HttpRequest, user: User, reason: str) -> HttpResponse:
     return _done(
         request, user, "The account is open again.",
         lambda: administration.open_again(user=user, reason=reason, by=request.user, request=request),

@@ -367,6 +367,7 @@ def text(request: HttpRequest, page: str) -> HttpResponse:
         "doubts": _doubtful(),
         "reviews": len(library.reviews),
         "results": len(library.results),
+        "membership": settings.CONFIG.membership,
     }
     return render(request, f"{page}.html", constants)
 
