@@ -28,11 +28,12 @@ from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from django.core import mail
 from django.core.cache import cache
+from django.db import connection
 from django.test import Client
 
 from neurodash.web.clinic.models import Patient
 from neurodash.web.people import taking_away
-from neurodash.web.people.models import Clinic, Event, Membership, Seat, User
+from neurodash.web.people.models import Clinic, Event, Membership, Seat, Secret, User
 from tests.conftest import Server, text_of
 from tests.web import cast as casting
 from tests.web.cast import PASSWORD, Cast, address
@@ -634,6 +635,27 @@ def test_the_last_administrator_makes_somebody_else_one_first(cast: Cast) -> Non
     User.objects.filter(pk=cast["editor"].pk).update(is_administrator=True)
     assert client.post("/account/delete/").status_code == 302
     assert not User.objects.filter(pk=cast["administrator"].pk).exists()
+
+
+def test_what_a_second_factor_is_worked_out_from_is_sealed_and_goes_with_it(cast: Cast) -> None:
+    client = entered("clinician")
+    secret, codes = with_an_app(client)
+    assert codes
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT data FROM mfa_authenticator")
+        held = str(cursor.fetchall())
+        cursor.execute("SELECT value FROM people_secret")
+        sealed = [bytes(value) for (value,) in cursor.fetchall()]
+    assert len(sealed) == 2  # of the app, and of the recovery codes
+    assert secret not in held
+    assert not [each for each in Secret.objects.all() if each.value in held or each.value.encode() in b"".join(sealed)]
+    again(client)
+    client.post("/account/2fa/totp/deactivate/")
+    assert not Secret.objects.exists()
+    with_an_app(client)
+    assert Secret.objects.count() == 2
+    cast["clinician"].delete()
+    assert not Secret.objects.exists()
 
 
 def test_it_goes_whole_or_not_at_all(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:

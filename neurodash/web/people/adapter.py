@@ -15,13 +15,15 @@ from django.conf import settings
 from django.contrib import messages
 from django.core import signing
 from django.db import transaction
+from django.db.models.signals import post_delete
+from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.safestring import SafeString
 
 from neurodash.web import codes
-from neurodash.web.people.models import User
+from neurodash.web.people.models import Secret, User
 
 DEVICE = "known-device"
 DEVICE_FOR = 365 * 24 * 3600  # seconds
@@ -120,8 +122,20 @@ class Factors(DefaultMFAAdapter):
         others = Authenticator.objects.filter(user=user, type=type).count()
         return f"Passkey {others + 1}" if others else "Passkey"
 
+    def encrypt(self, text: str) -> str:
+        return Secret.objects.create(value=text).code
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return str(Secret.objects.get(code=encrypted_text).value)
+
     def _get_site_name(self) -> str:
         return "NeuroDash"
+
+
+@receiver(post_delete, sender=Authenticator)
+def forget_secret(instance: Authenticator, **_: Any) -> None:
+    """A factor that goes takes its secret with it."""
+    Secret.objects.filter(code__in=[each for each in instance.data.values() if isinstance(each, str)]).delete()
 
 
 def public(url: str, request: HttpRequest | None) -> str:

@@ -11,6 +11,7 @@ from django.db import models
 from django.utils import timezone
 
 from neurodash.web import codes
+from neurodash.web.sealed import Sealed
 
 INVITED_FOR = dt.timedelta(days=14)
 
@@ -130,6 +131,13 @@ class Invitation(models.Model):
     @property
     def is_open(self) -> bool:
         return self.taken_at is None and timezone.now() < self.made_at + INVITED_FOR
+
+
+class Secret(models.Model):
+    """What a second factor is worked out from, sealed. The factor's own row holds its code."""
+
+    code = models.CharField(max_length=16, unique=True, default=codes.new, editable=False)
+    value = Sealed()
 
 
 class Event(models.Model):
