@@ -77,7 +77,7 @@ def opened(version: PlanVersion) -> Document:
     if held["format"] != FORMAT:
         raise DataError([Problem(f"version {version.number}", f"format {held['format']}", f"format {FORMAT}")])
     return Document(
-        held["profile"], SHAPE.validate_json(json.dumps(held["plan"])),
+        held["profile"], SHAPE.validate_python(held["plan"], strict=False),  # JSON has no days: they are kept as words
         tuple((week, old, new) for week, old, new in held.get("moves", ())),
         tuple((week, days) for week, days in held.get("pauses", ())),
     )  # fmt: skip
