@@ -83,14 +83,16 @@ def serve(folder: Path, app: str, path: Path | None) -> tuple[float, Running]:
         words = [sys.executable, "-m", "granian", "--interface", "wsgi", "--workers", "2", "--blocking-threads", "1"]
         words += ["--no-ws", "--log-level", "error", "--port", str(port), "--working-dir", str(path), app]
     begun = time.perf_counter()
-    process = subprocess.Popen(words, env=env, stdout=subprocess.DEVNULL)
+    log = folder / f"{port}.log"  # each request is a line
+    with log.open("w") as lines:
+        process = subprocess.Popen(words, env=env, stdout=subprocess.DEVNULL, stderr=lines)
     while time.perf_counter() - begun < 30:
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}{BRIEF}", timeout=5).read()
             return time.perf_counter() - begun, Running(process, port)
         except OSError:
             time.sleep(0.01)
-    raise SystemExit(f"{app} did not start")
+    raise SystemExit(f"{app} did not start:\n{log.read_text()}")
 
 
 def fetch(port: int) -> tuple[bytes, dict[str, str]]:
