@@ -34,7 +34,7 @@ from neurodash.planning.plan import (
     Session,
     Taught,
 )
-from neurodash.planning.profile import DAYS, Profile
+from neurodash.planning.profile import DAYS, LaterSwap, Profile
 from neurodash.planning.schedule import Opening, clock, days_for, openings
 from neurodash.planning.screening import Screening, screen
 from neurodash.planning.targets import Ranked, rank, weaker_side
@@ -68,6 +68,7 @@ class _Track:
     dual: bool = False  # the task that is done well, beside which a second one is tried
     weeks: set[int] = field(default_factory=set)
     since: int = 1  # the week in which it came to its rung
+    begun: int = 1  # the week in which it came into the plan
     stays: str = ""  # why it is not climbed
 
 
@@ -90,6 +91,7 @@ class _Part:
     rooms: dict[int, int] = field(default_factory=dict)  # minutes of each such day
     peak: float = 0.0
     targets: list[FocusTarget] = field(default_factory=list)
+    ended: dict[str, int] = field(default_factory=dict)  # the week from which a target was left out
     because: tuple[str, ...] = ()
     dosed: tuple[str, ...] = ()  # the guideline rows of the dose
 
@@ -357,6 +359,42 @@ class _Builder:
             return None
         return chosen
 
+    def _swap_in(self, swap: LaterSwap, parts: list[_Part]) -> None:
+        """What a clinician swapped while the plan ran; the weeks before stay as they were."""
+        part = next(
+            (p for p in parts if swap.target in {t.target for t in p.targets} | {t.ranked.target for t in p.tracks}),
+            None,
+        )
+        if part is None:
+            return
+        track = next((each for each in part.tracks if each.ranked.target == swap.target), None)
+        if swap.ladder is None:
+            if track is not None and len(part.tracks) == 1:
+                why = "nothing else of this focus would be trained: pause or end the plan instead"
+                self.not_chosen.append(NotChosen(f"Nothing for {track.ranked.name.lower()}{BY_HAND}", why))
+            elif track is not None:
+                part.tracks.remove(track)
+                part.ended[swap.target] = swap.week
+            return
+        chosen = self.chooser.rungs(self.library.ladders[swap.ladder])[swap.rung - 1]
+        here = track is not None and track.now.ladder.id == swap.ladder
+        why = self.chooser.why_not_first(chosen, swap.week, track.now.number if track and here else 0)
+        if chosen.exercise.id in {each.now.exercise.id for each in part.tracks if each is not track}:
+            why = "it is already there for another target"
+        if track is None and len(part.tracks) >= part.rule.most:
+            why = why or f"a week holds {part.rule.most} targets"
+        if why:
+            self.not_chosen.append(NotChosen(f"{chosen.exercise.name}{BY_HAND}", why))
+            return
+        says = f"“{chosen.exercise.name}” was chosen by the clinician, from week {swap.week} on."
+        if track is None:
+            ranked = next(each for each in part.ranked if each.target == swap.target)
+            track = _Track(ranked, chosen, self._why_target(part, ranked), begun=swap.week)
+            part.tracks.append(track)
+            part.ended.pop(swap.target, None)
+        track.now, track.since, track.stays = chosen, swap.week, ""
+        track.because = [*track.because, self.because("clinician", "", says)]
+
     # How much
 
     def _share(self, parts: list[_Part]) -> None:
@@ -413,6 +451,9 @@ class _Builder:
             for part in parts:
                 for track in part.tracks:
                     self._climb(part, track, number)
+        for swap in self.profile.keys.later_swaps:
+            if swap.week == number:
+                self._swap_in(swap, parts)
         booked: dict[int, list[tuple[_Part, Opening, list[Item], int]]] = {}
         taken: frozenset[int] = frozenset()
         minutes: dict[str, int] = {}
@@ -450,6 +491,8 @@ class _Builder:
         """One rung up, if this person was on the one below last week and may; otherwise why not."""
         above = self.chooser.above(track.now)
         if above is None or number - 1 not in track.weeks:
+            return
+        if number - track.since < self.schedule.rung_every:  # swapped in a week ago
             return
         why = self.chooser.why_not(above, number)
         if above.exercise.id in {each.now.exercise.id for each in part.tracks if each is not track}:
@@ -806,6 +849,7 @@ class _Builder:
                 ]
                 continue
             trained = {track.ranked.target: track.weeks for track in part.tracks}
+            begun = {track.ranked.target: track.begun for track in part.tracks if track.begun > 1}
             missing = {
                 name: sorted(set(range(1, len(weeks) + 1)) - own)
                 for name, own in trained.items()
@@ -818,6 +862,14 @@ class _Builder:
                     why_not=f"no time for it in week {wording.joined([str(w) for w in missing[target.target]])}",
                 )
                 if target.target in missing and weeks
+                else target
+                for target in part.targets
+            ]
+            part.targets = [
+                replace(target, why_not=f"left out by the clinician from week {part.ended[target.target]} on")
+                if target.target in part.ended
+                else replace(target, why_not=f"begun in week {begun[target.target]}, chosen by the clinician")
+                if target.target in begun and target.trained
                 else target
                 for target in part.targets
             ]

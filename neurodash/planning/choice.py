@@ -140,8 +140,11 @@ class Chooser:
             return None
         return next((each for each in reversed(self.rungs(ladder)[:start]) if not self.why_not(each, week)), None)
 
-    def why_not_first(self, each: Chosen, week: int = 1) -> str:
-        """Why this person may not begin on a rung in this week; empty where nothing speaks against it."""
+    def why_not_first(self, each: Chosen, week: int = 1, reached: int = 0) -> str:
+        """Why this person may not begin on a rung in this week; empty where nothing speaks against it. Up to the rung of its
+        ladder that was `reached` already, none is too high."""
+        if each.number <= reached:
+            return self.why_not(each, week)
         start = self.start(each.ladder)
         if start is None:
             return f"no start on this ladder for EDSS {self.profile.edss:g}"

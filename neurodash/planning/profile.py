@@ -129,6 +129,13 @@ class Swap(Row):
     rung: Annotated[Whole, Field(ge=1, le=99)] = 1
 
 
+class LaterSwap(Swap):
+    """A swap that was made while the plan ran: it holds from this week on."""
+
+    target: Name
+    week: Annotated[Whole, Field(ge=2, le=52)]
+
+
 class ProfileKeys(Row):
     """A profile as it is written. Everything but the code and the condition may be missing."""
 
@@ -158,6 +165,7 @@ class ProfileKeys(Row):
     spasticity: Annotated[dict[Name, Grade], Field(max_length=MOST)] = Field(default_factory=dict)
     focus: Names = ()
     swaps: Annotated[dict[Name, Swap], Field(max_length=MOST)] = Field(default_factory=dict)  # by target
+    later_swaps: Annotated[tuple[LaterSwap, ...], Field(max_length=MOST)] = ()
 
 
 @dataclass(frozen=True, order=True)
@@ -334,13 +342,17 @@ class _Reader:
             for ladder in ladders.values():
                 if ladder.kind in focus.kinds:
                     by_target.setdefault(ladder.target, []).append(ladder.id)
-        for target, swap in self.keys.swaps.items():
+        named: list[tuple[tuple[str | int, ...], str, Swap]] = [
+            *((("swaps", target), target, swap) for target, swap in self.keys.swaps.items()),
+            *((("later_swaps", place), swap.target, swap) for place, swap in enumerate(self.keys.later_swaps)),
+        ]
+        for loc, target, swap in named:
             if target not in by_target:
-                self.unknown(("swaps", target), target, sorted(by_target))
+                self.unknown(loc, target, sorted(by_target))
             elif swap.ladder is not None and swap.ladder not in by_target[target]:
-                self.unknown(("swaps", target, "ladder"), swap.ladder, by_target[target])
+                self.unknown((*loc, "ladder"), swap.ladder, by_target[target])
             elif swap.ladder is not None and swap.rung > len(ladders[swap.ladder].rungs):
-                self.fault(("swaps", target, "rung"), str(swap.rung), f"1 to {len(ladders[swap.ladder].rungs)}")
+                self.fault((*loc, "rung"), str(swap.rung), f"1 to {len(ladders[swap.ladder].rungs)}")
 
     def _goals(self) -> None:
         known = self.rules.tasks

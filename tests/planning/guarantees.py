@@ -217,7 +217,11 @@ def stepwise(data: dict[str, Any], plan: Plan) -> Iterator[str]:
     for week, item in items(plan):
         if item.rule not in plan.rules:
             yield f"week {week}: {item.exercise} without a rule"
-        now = at.setdefault(item.ladder, item.rung)
+        swapped = any(
+            (each["week"], each["target"], each.get("ladder")) == (week, item.target, item.ladder)
+            for each in data.get("later_swaps", ())
+        )
+        now = item.rung if swapped else at.setdefault(item.ladder, item.rung)
         if item.rung not in (now, now + 1):
             yield f"week {week}: {item.ladder} from rung {now} to {item.rung}"
         at[item.ladder] = item.rung

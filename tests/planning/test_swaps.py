@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from neurodash.planning.plan import Plan
 from neurodash.planning.swaps import options
 from tests.planning.guarantees import ALL, items, planned, read
 from tests.planning.people import OURS, profiles
@@ -40,6 +41,47 @@ def test_whatever_is_swapped_in_or_left_out_the_promises_hold(data: dict[str, An
         first = next((i for _, i in items(swapped) if i.target == target.target), None)
         taken = any("chosen by the clinician" in each.what for each in swapped.not_chosen)
         assert first is None or taken or (first.ladder, first.rung) == (other.ladder, other.rung)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(profiles(hard=False), st.integers(2, 12), st.data())
+def test_what_is_swapped_while_the_plan_runs_begins_there_and_leaves_the_weeks_before(
+    data: dict[str, Any], week: int, draw: st.DataObject
+) -> None:
+    plan = planned(data)
+    if not plan.weeks:
+        return
+    target = draw.draw(st.sampled_from([each.target for each in plan.targets]))
+    other = draw.draw(st.sampled_from([None, *options(read(data), OURS, [target], week)[target]]))
+    swap = {"target": target, "week": week, **({"ladder": other.ladder, "rung": other.rung} if other else {})}
+    mine = {**data, "later_swaps": [swap]}
+    swapped = planned(mine)
+    assert [f"{p.__name__}: {told}" for p in ALL for told in p(mine, swapped)] == []
+
+    def done(made: Plan) -> list[tuple[int, str, int, float]]:
+        return [(w, i.exercise, i.rung, i.dose.volume) for w, i in items(made) if w < week]
+
+    assert done(swapped) == done(plan)
+    now = next(each for each in swapped.targets if each.target == target)
+    later = [i for w, i in items(swapped) if w >= week and i.target == target]
+    if other is None:
+        alone = any(each.why.startswith("nothing else of this focus") for each in swapped.not_chosen)
+        assert later == [] or alone
+        assert alone or not now.trained or now.why_not == f"left out by the clinician from week {week} on"
+    elif any("chosen by the clinician" in each.what for each in swapped.not_chosen):
+        assert not later or later[0].exercise in {i.exercise for w, i in items(plan) if i.target == target}
+    elif later:
+        assert (later[0].ladder, later[0].rung) == (other.ladder, other.rung)
+
+
+def test_the_next_rung_after_a_swap_takes_as_long_as_any() -> None:
+    data = {**HOME, "edss": 2, "focus": ["resistance"]}
+    target = next(each.target for each in planned(data).targets if each.trained)
+    now = next(i for w, i in items(planned(data)) if i.target == target and w == 6)
+    swap = {"target": target, "week": 6, "ladder": now.ladder, "rung": 1}
+    rungs = {w: i.rung for w, i in items(planned({**data, "later_swaps": [swap]})) if i.target == target and w >= 6}
+    assert rungs[6] == rungs[7] == 1
+    assert max(rungs.values()) > 1
 
 
 def test_a_swap_says_that_the_clinician_chose_it_and_stays_in_the_plan() -> None:

@@ -220,6 +220,37 @@ def test_leaving_a_target_out_and_going_back_gives_the_same_plan_again(cast: Cas
     assert changes.differences(one, three) == ()
 
 
+def test_a_swap_in_a_plan_that_runs_holds_from_this_week_on_and_can_be_taken_back(
+    cast: Cast, kept: Plan, today: Any
+) -> None:
+    client = enter(cast, "clinician")
+    sign(client, kept)
+    today(MONDAY + dt.timedelta(weeks=4, days=2))
+    page = said(client.get(at(kept)))
+    assert "Something else from week 5 on" in page
+    target, ladder, rung = swap_of(kept, client).split()[1:]
+
+    def trained() -> dict[int, tuple[str, int]]:
+        kept.refresh_from_db()
+        made = plans.opened(plans.newest(kept)).plan
+        own = [(w.number, i) for w in made.weeks for s in w.sessions for i in s.items if i.target == target]
+        return {number: (item.ladder, item.rung) for number, item in own}
+
+    before = trained()
+    press(client, kept, f"swap {target} {ladder} {rung}")
+    after = trained()
+    assert {number: at_ for number, at_ in after.items() if number < 5} == {n: a for n, a in before.items() if n < 5}
+    assert after[5] == (ladder, int(rung))
+    assert "from week 5 on" in plans.told(plans.newest(kept))[0]
+    press(client, kept, f"swap {target} back", version=2)
+    assert trained() == before
+    today(MONDAY + dt.timedelta(weeks=6))
+    press(client, kept, f"swap {target} out", version=3)
+    assert {number for number in trained() if number > 6} == set()
+    press(client, kept, f"swap {target} back", version=4)
+    assert trained() == before
+
+
 def test_the_start_moves_by_whole_weeks_and_a_moved_session_stays_moved_after_a_swap(
     cast: Cast, patient: Patient
 ) -> None:

@@ -130,7 +130,7 @@ def in_words(profile: Mapping[str, Any], library: Library) -> dict[str, str]:
     }  # fmt: skip
     titles = {
         "focus": "To train", "precautions": "Precautions", "cleared": "Seen to and cleared", "available": "Time",
-        "energy": "Energy", "experience": "Experience", "goals": "Goals", "swaps": "Chosen by hand",
+        "energy": "Energy", "experience": "Experience", "goals": "Goals", "swaps": "Chosen by hand", "later_swaps": "Chosen by hand later",
     }  # fmt: skip
     order = [*titles, *builder.LABELS]
     found: dict[str, str] = {}

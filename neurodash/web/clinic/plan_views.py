@@ -181,7 +181,7 @@ def _page(request: HttpRequest, row: Plan, status: int = 200, **more: Any) -> Ht
     made = document.plan
     now = min(max(1, changes.week_on(made, today)), len(made.weeks))
     context = {
-        **pages.page(made, profile, library, now), **standing, "now": now, "version": version, "did": plans.told(version),
+        **pages.page(made, profile, library, now, plans.swaps_from(row, made, today)), **standing, "now": now, "version": version, "did": plans.told(version),
         "signed": signed, "differs": changes.differences(holds, made) if holds else (),
         "is_newest_signed": signed is not None and signed.number == version.number, "library_changed": version.library != library.version,
         "no_swaps": why_not, "failed": plans.failed(made), "week_now": changes.week_on(made, today), "today": today,

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,7 +21,7 @@ from neurodash.errors import DataError, Problem
 from neurodash.library import Library
 from neurodash.planning import changes
 from neurodash.planning.build import make
-from neurodash.planning.plan import SHAPE
+from neurodash.planning.plan import SHAPE, Item, PlanWeek
 from neurodash.planning.plan import Plan as Made
 from neurodash.planning.profile import Profile, read_profile
 from neurodash.web.clinic import patients
@@ -32,6 +33,7 @@ FORMAT = 1
 WHERE = "the answers about this person"
 MOST_WHY = 500  # characters of a reason. Ours
 MOST_NAME = 80  # characters of the name under a signature
+SWAP = re.compile("[a-z0-9-]+ [0-9]{1,2}")  # a ladder and a rung
 FURTHEST = dt.timedelta(days=366)  # from today to a start. Ours: who plans further plans on old scores
 
 
@@ -147,25 +149,64 @@ def swap(
     *, by: User, plan: Plan, on_version: int, target: str, to: str, library: Library, today: dt.date, why: str = "",
     request: HttpRequest | None = None,
 ) -> PlanVersion:  # fmt: skip
-    """Begin a target with another rung, `to` being `ladder rung`; leave it `out`; or go `back` to our choice."""
+    """Train a target with another rung, `to` being `ladder rung`; leave it `out`; or go `back` to our choice. In a plan that
+    has begun this holds from the week of today on, and the weeks before stay as they were."""
     base = _base(plan, on_version)
-    swaps = dict(base.profile.get("swaps") or {})
-    swaps.pop(target, None)
-    ladder, _, rung = to.partition(" ")
-    if to == "out":
-        swaps[target] = {}
-    elif to != "back":
-        if not rung.isdecimal() or len(rung) > 2:
-            raise DataError([Problem("swap", f"“{to[:40]}”", "a ladder and a rung, as the page offers them")])
-        swaps[target] = {"ladder": ladder, "rung": int(rung)}
-    data = {**base.profile, "swaps": swaps}
+    if to not in ("out", "back") and not SWAP.fullmatch(to):
+        raise DataError([Problem("swap", f"“{to[:40]}”", "a ladder and a rung, as the page offers them")])
+    week = swaps_from(plan, base.plan, today, target)
+    data = _with_swap(base, target, to, week, library, today)
     document = _again(base, data, library, base.plan.start, today)
     name = next((each.name for each in document.plan.targets if each.target == target), target)
-    now = next((item.name for session in document.plan.sessions for item in session.items if item.target == target), "")
+    now = next((item.name for item in _items(document.plan, target, week)), "")
     told = f"Left out: {name}" if to == "out" else f"Back to our choice: {name}" if to == "back" else f"Swap: {name}"
+    told += f", from week {week} on" if week > 1 else ""
     did = f"{told}, now with “{now}”" if now and to != "out" else told
     did += f". Moved days that no longer fit: {wording.joined(list(document.lost))}" if document.lost else ""
     return _change(by, plan, on_version, document, did, why, "swap", request)
+
+
+def swaps_from(plan: Plan, made_: Made, today: dt.date, target: str = "") -> int:
+    """The week from which a swap of `target` holds: the first in a plan that has not begun, and for what has not."""
+    week = changes.week_on(made_, today) if plan.signed is not None else 1
+    waits = target == "power" and week < next((each.number for each in made_.weeks if _trains(each, target)), week + 1)
+    return 1 if waits else max(1, week)
+
+
+def _trains(week: PlanWeek, target: str) -> bool:
+    return any(item.target == target for session in week.sessions for item in session.items)
+
+
+def _items(made_: Made, target: str, week: int = 1) -> Iterator[Item]:
+    """What a target is trained with from a week on, in order."""
+    own = (session for each in made_.weeks if each.number >= week for session in each.sessions)
+    return (item for session in own for item in session.items if item.target == target)
+
+
+def _with_swap(base: Document, target: str, to: str, week: int, library: Library, today: dt.date) -> dict[str, Any]:
+    """The profile with one swap more, or fewer."""
+    ladder, _, rung = to.partition(" ")
+    first = dict(base.profile.get("swaps") or {})
+    every = [dict(each) for each in base.profile.get("later_swaps") or ()]
+    later = [each for each in every if each["target"] != target or each["week"] < week]
+    new = {"ladder": ladder, "rung": int(rung)} if to not in ("out", "back") else {}
+    if week == 1:
+        first.pop(target, None)
+        first |= {} if to == "back" else {target: new}
+    elif to != "back":
+        later.append({"target": target, "week": week, **new})
+    elif target in first or any(each["target"] == target for each in later):
+        ours = {
+            **base.profile,
+            "swaps": {name: each for name, each in first.items() if name != target},
+            "later_swaps": [],
+        }
+        chosen = next(_items(made(ours, library, base.plan.start, today).plan, target), None)
+        later.append(
+            {"target": target, "week": week, **({"ladder": chosen.ladder, "rung": chosen.rung} if chosen else {})}
+        )
+    data = {name: value for name, value in base.profile.items() if name not in ("swaps", "later_swaps")}
+    return data | ({"swaps": first} if first else {}) | ({"later_swaps": later} if later else {})
 
 
 def make_again(
@@ -174,8 +215,11 @@ def make_again(
 ) -> PlanVersion:  # fmt: skip
     """The plan from what is known of the person now, from `start` on. What was trained and swapped stays so."""
     base = _base(plan, on_version)
-    kept = {name: base.profile[name] for name in ("focus", "swaps") if name in base.profile}
-    document = made({**data, **kept}, library, start, today)
+    swaps = dict(base.profile.get("swaps") or {})
+    for each in base.profile.get("later_swaps") or ():
+        swaps[each["target"]] = {"ladder": each["ladder"], "rung": each["rung"]} if "ladder" in each else {}
+    kept = {"focus": base.profile["focus"]} if "focus" in base.profile else {}
+    document = made({**data, **kept, **({"swaps": swaps} if swaps else {})}, library, start, today)
     did = f"Made again from the newest answers and scores, from {wording.date(document.plan.start)}"
     return _change(by, plan, on_version, document, did, why, "again", request)
 

@@ -93,13 +93,13 @@ class Target:
     groups: tuple[tuple[str, tuple[tuple[str, Option], ...]], ...]  # ladder, and its rungs as `ladder rung`
 
 
-def page(plan: Plan, profile: Profile | None, library: Library, week: int = 1) -> dict[str, Any]:
+def page(plan: Plan, profile: Profile | None, library: Library, week: int = 1, from_week: int = 1) -> dict[str, Any]:
     """Everything the template of a plan shows, with the exercises of a week that it has. Without a profile nothing can be swapped; what the library no longer has
     is shown by the words that the plan holds."""
     names = {code: focus.name for code, focus in library.planning.rules.focuses.items()}
     weeks = tuple(_week(week, before, names) for week, before in zip(plan.weeks, (None, *plan.weeks), strict=False))
     swaps = (
-        options(profile, library, [each.target for each in plan.targets])
+        options(profile, library, [each.target for each in plan.targets], from_week, _reached(plan, from_week))
         if profile is not None and plan.status == "ready"
         else {}
     )
@@ -111,7 +111,7 @@ def page(plan: Plan, profile: Profile | None, library: Library, week: int = 1) -
         "goals": [str(goal.get("text", "")) for goal in plan.profile.get("goals") or ()],
         "focus_names": names,
         "exercises": _exercises(plan, library, week),
-        "targets": [_target(each, plan, profile, library, swaps.get(each.target, ())) for each in plan.targets],
+        "targets": [_target(each, plan, profile, library, swaps.get(each.target, ()), from_week) for each in plan.targets],
         "choices": _choices(plan, library),
         "checks": [(MARKS[each.result], each) for each in plan.checks],
         "coverage": [(names.get(each.focus, each.focus), each, charts.dose_strip(each.tested_minutes, each.minutes_first, each.minutes_most)) for each in plan.coverage],
@@ -121,7 +121,16 @@ def page(plan: Plan, profile: Profile | None, library: Library, week: int = 1) -
         "profile_json": json.dumps(dict(plan.profile), ensure_ascii=False),
         "most": MOST_EXERCISES,
         "asked": "precautions" in plan.profile,
+        "from_week": from_week,
     }  # fmt: skip
+
+
+def _reached(plan: Plan, week: int) -> dict[str, int]:
+    """The rung on which a person is by a week of the plan, by ladder; nothing before it has begun."""
+    if week == 1:
+        return {}
+    done = [each for each in plan.weeks if each.number <= week]
+    return {item.ladder: item.rung for each in done for session in each.sessions for item in session.items}
 
 
 def _rule(name: str, library: Library) -> str:
@@ -190,18 +199,25 @@ def swapped(plan: Plan, target: str) -> str:
     return f"{told} Checked again: {checked}{f'; not passed: {wording.joined(failed)}' if failed else ''}."
 
 
-def _target(target: Any, plan: Plan, profile: Profile | None, library: Library, every: tuple[Option, ...]) -> Target:
+def _target(
+    target: Any, plan: Plan, profile: Profile | None, library: Library, every: tuple[Option, ...], week: int
+) -> Target:
     groups: dict[str, list[tuple[str, Option]]] = {}
     for option in every:
         groups.setdefault(option.ladder_name, []).append((f"{option.ladder} {option.rung}", option))
-    first = next((i for s in plan.sessions for i in s.items if i.target == target.target), None)
+    own = [(each.number, i) for each in plan.weeks for s in each.sessions for i in s.items if i.target == target.target]
+    first = next((item for number, item in own if number >= week), own[-1][1] if own else None)
     return Target(
         id=target.target, name=target.name, focus=target.focus, trained=target.trained, why_not=target.why_not,
         weakness=None if target.weakness is None else round(target.weakness * 100), now=f"{first.ladder} {first.rung}" if first else "",
         now_name=first.name if first else "",
-        reasons=because(target.because, plan.reasons, library), swapped=profile is not None and target.target in profile.keys.swaps,
+        reasons=because(target.because, plan.reasons, library), swapped=profile is not None and _is_swapped(target.target, profile),
         groups=tuple((name, tuple(own)) for name, own in groups.items() if any(not option.why_not for _, option in own)),
     )  # fmt: skip
+
+
+def _is_swapped(target: str, profile: Profile) -> bool:
+    return target in profile.keys.swaps or any(each.target == target for each in profile.keys.later_swaps)
 
 
 def _choices(plan: Plan, library: Library) -> list[Choice]:
