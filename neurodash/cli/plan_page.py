@@ -37,7 +37,7 @@ def checked(plan: Plan) -> str:
         if cover.tested_minutes:
             low, middle, high = cover.tested_minutes
             tested = f" Trials tested {low:g} to {high:g} minutes a week, half of them {middle:g} or less."
-        told = f"{cover.focus}: {cover.minutes_first} to {cover.minutes_most} minutes a week for {cover.weeks} weeks."
+        told = f"{cover.focus}: {wording.span(cover.minutes_least, cover.minutes_most)} minutes a week for {cover.weeks} weeks."
         lines.append(_line(f"{told}{tested} {cover.warning}".strip(), "! " if cover.warning else "✓ "))
     open_items = [f"{each.number} {each.name}" for each in plan.cert if not each.filled]
     if plan.cert:

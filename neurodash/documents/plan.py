@@ -25,7 +25,9 @@ RESTS_ON: Mapping[ReasonKind, str] = {
 }  # fmt: skip
 GUARDS = {"": "", "alone": "Alone.", "near": "A person within reach.", "hands-on": "A trained person guards, hands on."}
 CHECKED = {"passes": "✓", "fails": "✕", "does not apply": "–"}
-Form = tuple[int, str, str, str]  # rung, what is different on it, dose with side and load, the form of an amber day
+Form = tuple[
+    int, str, str, str, str
+]  # rung, what is different on it, dose with side and load, an amber day, how it is done
 
 
 def pdf(
@@ -53,7 +55,7 @@ def pdf(
         "status": STATUS[plan.status], "now": plan.what_now, "asked": "precautions" in plan.profile or not plan.weeks,
         "screening": [
             {"title": each.situation, "tag": f"{each.severity}{', cleared' if each.cleared else ''}",
-             "says": f"{each.action.rstrip('.')}. Met by: {each.because}. ({each.precaution})"} for each in plan.screening
+             "says": f"{each.action.rstrip('.')}. Because of: {each.because}. ({each.precaution})"} for each in plan.screening
         ],
         "targets": list(_targets(plan, names)),
         "weeks": [_week(week, before, names, numbers) for week, before in zip(plan.weeks, (None, *plan.weeks), strict=False)],
@@ -121,7 +123,7 @@ def _week(
     rows = [
         {
             "change": "" if not before or told in old.get(exercise, ()) else "changed" if exercise in old else "new",
-            "name": f"{numbers[exercise]}. {item.name}", "says": item.says, "dose": _dose(item), "days": ", ".join(dict.fromkeys(days[exercise, told])),
+            "name": f"{numbers[exercise]}. {item.name}", "says": ". ".join(filter(None, [item.says.rstrip("."), item.dual_task])), "dose": _dose(item), "days": ", ".join(dict.fromkeys(days[exercise, told])),
         }
         for (exercise, told), item in shown.items()
     ]  # fmt: skip
@@ -141,7 +143,7 @@ def _week(
 
 
 def _told(item: Item) -> str:
-    return f"{item.rung} {item.says} {_dose(item)}"
+    return f"{item.rung} {item.says} {_dose(item)} {item.dual_task}"
 
 
 def _dose(item: Item) -> str:
@@ -163,22 +165,24 @@ def _exercises(
     first: dict[str, Item] = {}
     for week in plan.weeks:
         for item in _items(week.sessions):
-            form = (item.rung, item.says, _dose(item), _amber(item))
+            how = " ".join(filter(None, [item.effort, GUARDS[item.guard], _sentence(item.dual_task)]))
+            form = (item.rung, item.says, _dose(item), _amber(item), how)
             weeks = found.setdefault(item.exercise, {}).setdefault(form, [])
             weeks += [] if week.number in weeks else [week.number]
             first.setdefault(item.exercise, item)
     told = {name for own in shared.values() for name in own}
     for exercise, forms in found.items():
         item = first[exercise]
-        around = [item.effort, GUARDS[item.guard], *item.support, item.dual_task, item.activity]
+        alike = {how for *_, how in forms}
+        around = [*(alike if len(alike) == 1 else ()), *item.support, item.activity]
         known = library.exercises.frames.get(exercise)
         yield {
             "title": f"{numbers[exercise]}. {item.name}",
             "frames": pictures(library, exercise, item.side == "left first") if known else [],
             "forms": [
                 {"weeks": f"{'Week' if len(weeks) == 1 else 'Weeks'} {_run(weeks)}", "says": f"rung {rung}{f', {says}' if says else ''}".rstrip("."),
-                 "dose": dose, "amber": amber}
-                for (rung, says, dose, amber), weeks in forms.items()
+                 "dose": dose, "amber": amber, "how": how if len(alike) > 1 else ""}
+                for (rung, says, dose, amber, how), weeks in forms.items()
             ],
             "around": " ".join(filter(None, around)),
             "because": list(_because(item.because, plan.reasons, told)),
@@ -225,13 +229,13 @@ def _coverage(plan: Plan, names: Mapping[str, str]) -> Iterator[dict[str, Any]]:
                 else "."
             )
         drawn = (
-            charts.dose_strip(each.tested_minutes, each.minutes_first, each.minutes_most)
+            charts.dose_strip(each.tested_minutes, each.minutes_least, each.minutes_most)
             if len(each.tested_minutes) == 3
             else ""
         )
         title = re.search("<title>(.*?)</title>", drawn)
         yield {
             "name": names.get(each.focus, each.focus), "warning": each.warning,
-            "says": f"{each.minutes_first} to {each.minutes_most} minutes a week for {wording.count(each.weeks, 'week')}.{tested}",
+            "says": f"{wording.span(each.minutes_least, each.minutes_most)} minutes a week for {wording.count(each.weeks, 'week')}.{tested}",
             "strip": [{"svg": chart(drawn), "says": unescape(title[1])}] if title else [],
         }  # fmt: skip

@@ -9,7 +9,7 @@ import datetime as dt
 import json
 import math
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import get_args
@@ -19,6 +19,7 @@ from neurodash.errors import DataError, Problem, did_you_mean
 from neurodash.library import Library
 from neurodash.library.ladders import levels
 from neurodash.library.reading import Loc, LocatedJson
+from neurodash.planning.choice import SEATED_BASES
 from neurodash.planning.plan import CertItem, Check, CheckResult, Coverage, Item, Plan, Session
 from neurodash.planning.profile import DAYS, MAX_BYTES, Setting, read_profile
 from neurodash.planning.screening import screen
@@ -114,14 +115,18 @@ def _of_balance(items: Items, library: Library) -> list[tuple[int, Item]]:
     return [(week, item) for week, _, item in items if item.target in targets]
 
 
+def is_dynamic(demand: Mapping[str, str]) -> bool:
+    """Whether somebody on their feet moves their base: what is done sitting is no dynamic balance work."""
+    return demand.get("base") not in SEATED_BASES and demand.get("movement", "still") not in STATIC
+
+
 def _dynamic(plan: Plan, library: Library, items: Items) -> Found:
     if not _is_planned(plan, "balance", library):
         return "does not apply", "balance is not planned"
     schedule = library.planning.rules.schedule
     by = schedule.dynamic_by if schedule else 6
     for week, item in _of_balance(items, library):
-        movement = _demand(item, library).get("movement", "still")
-        if week <= by and movement not in STATIC:
+        if week <= by and is_dynamic(_demand(item, library)):
             return "passes", f"week {week}: {item.name}"
     why = _why_not(plan, "Dynamic balance work")
     return ("does not apply", why) if why else ("fails", f"nothing moves beyond standing or sitting still by week {by}")
@@ -191,7 +196,7 @@ def coverage(plan: Plan, library: Library) -> Iterator[Coverage]:
         own = {t.trial_id: t for t in library.trials.values() if t.intervention_class in classes and t.minutes_per_week}
         minutes = sorted(float(t.minutes_per_week or 0) for t in own.values())
         weeks = sorted(float(t.weeks) for t in own.values() if t.weeks)
-        first = next(week.minutes[code] for week in plan.weeks if week.minutes.get(code))
+        least = min(week.minutes[code] for week in plan.weeks if week.minutes.get(code))
         most = max(week.minutes.get(code, 0) for week in plan.weeks)
         enough = len(minutes) >= TRIALS_FROM
         warning = ""
@@ -207,7 +212,7 @@ def coverage(plan: Plan, library: Library) -> Iterator[Coverage]:
         if enough and len(plan.weeks) > longest:
             warning += f" No trial in our table went on for {len(plan.weeks)} weeks; the longest took {longest:.0f}."
         yield Coverage(
-            focus=code, minutes_first=first, minutes_most=most, weeks=len(plan.weeks), warning=warning.strip(),
+            focus=code, minutes_least=least, minutes_most=most, weeks=len(plan.weeks), warning=warning.strip(),
             tested_minutes=_span(minutes) if enough else (), tested_weeks=_span(weeks) if len(weeks) >= TRIALS_FROM else (),
             sources=tuple(sorted(own)),
         )  # fmt: skip

@@ -896,7 +896,7 @@ class _Builder:
                     why = self._no_power() or "no ladder of it fits this person, their equipment and who is near"
                     self.not_chosen.append(NotChosen("Power work", why))
                 continue
-            if not any(w <= plan.dynamic_by and d["movement"] not in audit.STATIC for w, _, d in shown):
+            if not any(w <= plan.dynamic_by and audit.is_dynamic(d) for w, _, d in shown):
                 self.not_chosen.append(NotChosen("Dynamic balance work", self._why_no("dynamic", part)))
             if not any(w <= plan.reactive_by and i.target == "reactive" for w, i, _ in shown):
                 self.not_chosen.append(NotChosen("Reactive work", self._why_no("reactive", part)))
@@ -912,6 +912,8 @@ class _Builder:
             return "only lying and sitting work is open"
         if self._held():
             return self._held()
+        if what == "dynamic" and self.profile.support == "alone" and self.limits.guard != "alone":
+            return "work on the feet is not open: nobody is near"
         return "no exercise of it fits this person, their equipment, their time and who is near"
 
     def _demanded(self, item: Item) -> Mapping[str, str]:

@@ -271,7 +271,7 @@ class Coverage:
     """The plan's weekly minutes and weeks beside the doses that were tested. Empty where none was read."""
 
     focus: Word
-    minutes_first: WeekMinutes
+    minutes_least: WeekMinutes
     minutes_most: WeekMinutes
     weeks: WeekNumber
     tested_minutes: Amounts  # least, middle, most

@@ -44,7 +44,7 @@ def test_it_is_tagged_and_read_in_the_order_in_which_a_clinician_thinks() -> Non
     kinds = [kind for kind, _ in tags(root["/StructTreeRoot"])]
     assert kinds.count("/H1") == 1
     told = words(printed())
-    parts = ("Precautions met", "Targets", "The weeks", "Exercises", "Why all of it", "Not chosen, and why", "Checked against",
+    parts = ("Precautions that apply", "Targets", "The weeks", "Exercises", "Why all of it", "Not chosen, and why", "Checked against",
              "Doses that were tested", "Up, stay, back", "Test again", "What to teach", "What a report would need")  # fmt: skip
     found = [told.index(each) for each in parts]
     assert found == sorted(found)
@@ -60,6 +60,14 @@ def test_every_week_exercise_amount_and_bad_day_is_on_it() -> None:
                 assert item.dose.told in told
                 assert not item.says or item.says.rstrip(".") in told
                 assert item.amber is None or item.amber.dose.told in told
+
+
+def test_every_second_task_and_every_effort_is_on_it_with_its_weeks() -> None:
+    told = words(printed())
+    items = [item for session in annas().sessions for item in session.items]
+    assert {item.dual_task for item in items} - {""}
+    for each in {item.dual_task.rstrip(".") for item in items} | {item.effort.rstrip(".") for item in items}:
+        assert each in told
 
 
 def test_each_exercise_has_its_pictures_once_with_their_words() -> None:

@@ -242,7 +242,10 @@ def whole(data: dict[str, Any], plan: Plan) -> Iterator[str]:
     said = {each.what for each in plan.not_chosen}
     shown = [(week, item, demand(item)) for week, item in items(plan)]
     if any("balance" in session.focus for session in plan.sessions):
-        if "Dynamic balance work" not in said and not any(d["movement"] not in ("still", "shift") for _, _, d in shown):
+        if "Dynamic balance work" not in said and not any(
+            d["movement"] not in ("still", "shift") and "sitting" not in d["base"] and d["base"] != "lying"
+            for _, _, d in shown
+        ):
             yield "no dynamic work, and no word"
         if "Reactive work" not in said and not any(
             i.target == "reactive" and w <= SCHEDULE.reactive_by for w, i, _ in shown

@@ -114,7 +114,7 @@ def page(plan: Plan, profile: Profile | None, library: Library, week: int = 1, f
         "targets": [_target(each, plan, profile, library, swaps.get(each.target, ()), from_week) for each in plan.targets],
         "choices": _choices(plan, library),
         "checks": [(MARKS[each.result], each) for each in plan.checks],
-        "coverage": [(names.get(each.focus, each.focus), each, charts.dose_strip(each.tested_minutes, each.minutes_first, each.minutes_most)) for each in plan.coverage],
+        "coverage": [(names.get(each.focus, each.focus), each, charts.dose_strip(each.tested_minutes, each.minutes_least, each.minutes_most)) for each in plan.coverage],
         "cert_open": [each for each in plan.cert if not each.filled],
         "cert_filled": sum(each.filled for each in plan.cert),
         "rules": [(_rule(name, library), moves) for name, moves in plan.rules.items()],
