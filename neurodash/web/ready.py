@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import logging
+import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ MAX_HOST, MAX_WISHES = 255, 50  # characters of a host's name, parts of a query
 MAX_PATH, MAX_BODY = 2_000, 1_000_000  # characters, bytes. Ours: no page of the site comes near either
 MAX_PAGES = 20_000  # of memory's sake; a library has a few hundred
 MAX_DRAINED = 16 * MAX_BODY  # bytes that are heard and dropped
+CHARSET = re.compile(r"""charset\s*=\s*["']?([^\s;"']*)""", re.IGNORECASE)
 METHODS = ("GET", "HEAD", "POST")  # no page takes another one
 MIN_PACKED = 1_500  # bytes below which compressing saves nothing: one packet of the network
 POLICY = (
@@ -133,6 +135,12 @@ class Door:
                 start,
                 "413 Content Too Large",
                 f"What was sent is too large: at most {MAX_BODY // 1_000_000} MB. Nothing was kept.",
+            )
+        if "%00" in environ.get("QUERY_STRING", ""):
+            return self._refuse(start, "400 Bad Request", "The address holds a null character, which no page takes.")
+        if (charset := CHARSET.search(environ.get("CONTENT_TYPE", ""))) and charset[1].lower() not in ("utf-8", "utf8"):
+            return self._refuse(
+                start, "415 Unsupported Media Type", "What is sent here is read as UTF-8. Nothing was kept."
             )
         if environ.get("QUERY_STRING", "").count("&") > MAX_WISHES:
             return self._refuse(

@@ -68,6 +68,7 @@ urlpatterns = [
 ]
 if settings.CONFIG.demo:
     urlpatterns.insert(0, path("account/demo/<str:secret>/", demo.enter))
+handler400 = views.unreadable
 handler403 = people_views.denied
 handler429 = people_views.hurried
 handler404 = views.not_found

@@ -138,6 +138,21 @@ def test_a_page_that_looked_at_its_visitor_is_never_kept_for_others(own: tuple[s
     assert ask(site)[1]["Cache-Control"] == "no-store"
 
 
+@pytest.mark.parametrize(
+    ("environ", "status"),
+    [
+        ({"QUERY_STRING": "after=%00"}, "400"),
+        ({"REQUEST_METHOD": "POST", "CONTENT_TYPE": "application/x-www-form-urlencoded; charset=utf-16"}, "415"),
+        ({"REQUEST_METHOD": "POST", "CONTENT_TYPE": 'multipart/form-data; boundary=x; charset="rot13"'}, "415"),
+    ],
+)
+def test_what_no_page_can_read_does_not_come_in(environ: dict[str, str], status: str) -> None:
+    app = App([])
+    assert ask(door(app), "/other", **environ)[0].startswith(status)
+    assert app.asked == 0
+    assert ask(door(app), "/other", REQUEST_METHOD="POST", CONTENT_TYPE="text/plain; charset=UTF-8")[0] == "200 OK"
+
+
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "get", ""])
 def test_no_method_comes_in_but_three(method: str) -> None:
     def never(environ, start):

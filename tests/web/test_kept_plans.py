@@ -324,6 +324,67 @@ def test_a_move_that_is_refused_says_what_breaks_and_keeps_what_was_typed(cast: 
     assert Plan.objects.get().latest == 1
 
 
+def test_a_session_is_moved_into_the_hours_that_are_free_by_now(cast: Cast, patient: Patient) -> None:
+    patient.profile = {**ANSWERS, "available": {day: ["09:00-10:00"] for day in ("mon", "wed", "fri")}}
+    patient.save()
+    kept, client = keep(cast["clinician"], patient), enter(cast, "clinician")
+    document = plans.opened(kept.versions.get())
+    session = next(each for each in document.plan.weeks[0].sessions if each.focus == ("balance",))
+    asked = {"session": session.date.isoformat(), "day": 5}
+    assert "no time in the answers" in said(press(client, kept, "session", **asked))
+    patient.profile = {**patient.profile, "available": {**patient.profile["available"], "sat": ["09:00-10:00"]}}
+    patient.save()
+    assert press(client, kept, "session", **asked).status_code == 302
+    target = document.plan.targets[0].target
+    assert press(client, kept, f"swap {target} out", version=2).status_code == 302
+    assert "no longer fit" not in plans.told(plans.newest(Plan.objects.get()))[0]
+
+
+@pytest.mark.parametrize("start", ["2026-11-15", "2025-12-01"])
+def test_weeks_that_are_over_are_no_start(cast: Cast, patient: Patient, start: str) -> None:
+    answer = enter(cast, "clinician").post(
+        f"/desk/patients/{patient.code}/plans/new/", {"source": "both", "start": start, "do": "make"}
+    )
+    assert answer.status_code == 400
+    assert "Is it the right year?" in said(answer)
+
+
+def test_the_same_plan_sent_twice_is_one(cast: Cast, patient: Patient) -> None:
+    first, second = keep(cast["clinician"], patient), keep(cast["clinician"], patient)
+    assert first == second
+    assert Event.objects.filter(did="plan kept").count() == 1
+    sign(enter(cast, "clinician"), first)
+    assert keep(cast["clinician"], patient) != first
+
+
+def test_one_plan_of_a_person_runs(cast: Cast, patient: Patient, kept: Plan) -> None:
+    client, other = enter(cast, "clinician"), keep(cast["clinician"], patient, focus=["balance"])
+    sign(client, kept)
+    refused = sign(client, other)
+    assert refused.status_code == 400
+    assert "another plan that runs" in said(refused)
+    press(client, kept, "pause", why="first the other one")
+    assert sign(client, other).status_code == 302
+    assert "another plan that runs" in said(press(client, kept, "resume", version=2))
+
+
+def test_what_was_signed_is_stopped_by_everybody_and_ended_by_who_may_sign(cast: Cast, kept: Plan) -> None:
+    sign(enter(cast, "clinician"), kept)
+    student = enter(cast, "student")
+    assert press(student, kept, "end", why="x").status_code == 403
+    assert press(student, kept, "pause", why="a fever").status_code == 302
+    assert press(student, kept, "resume", version=2).status_code == 403
+    assert Plan.objects.get().state == "paused"
+
+
+@pytest.mark.parametrize("swaps", ['{"balance":{"ladder":"\\ud800","rung":1}}', '{"\\ud800":{}}'])
+def test_swaps_that_are_no_text_are_nothing(cast: Cast, patient: Patient, swaps: str) -> None:
+    answer = enter(cast, "clinician").post(
+        f"/desk/patients/{patient.code}/plans/new/", {"source": "both", "swaps": swaps, "do": "make"}
+    )
+    assert answer.status_code == 200
+
+
 def test_a_pause_moves_the_weeks_that_are_left_and_says_what_is_easier(cast: Cast, kept: Plan, today: Any) -> None:
     client = enter(cast, "clinician")
     sign(client, kept)
@@ -340,6 +401,9 @@ def test_a_pause_moves_the_weeks_that_are_left_and_says_what_is_easier(cast: Cas
     row = Plan.objects.get()
     after = plans.opened(plans.newest(row)).plan
     later = dt.timedelta(days=21)  # week 4 begins anew on the next Monday
+    assert "goes on 4 January 2027" in said(client.get(at(kept))).replace(wording.NO_BREAK, " ")
+    listed = said(client.get(f"/desk/{cast.lakeside.code}/")).replace(wording.NO_BREAK, " ")
+    assert "Goes on 4 January 2027" in listed
     assert [week.begins for week in after.weeks] == [
         week.begins + (later if week.number >= 4 else dt.timedelta()) for week in signed.weeks
     ]

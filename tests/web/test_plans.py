@@ -211,6 +211,18 @@ def test_whatever_is_sent_no_traceback_and_no_script_comes_back(
     assert b"<script>alert" not in body
 
 
+@pytest.mark.parametrize(
+    "base",
+    [
+        '{"measures":[{"instrument":[],"value":1}]}', '{"measures":[{"instrument":{},"part":[]}]}',
+        f'{{"measures":[{{"instrument":"TUG","value":1{"0" * 400}}}]}}', f'{{"edss":1{"0" * 400}}}',
+    ],
+)  # fmt: skip
+def test_an_opened_profile_that_is_none_is_no_error_of_ours(base: str, post: Callable[..., Any]) -> None:
+    for fields in ([("base", base), ("focus", "balance"), ("do", "make")], [("profile", base), ("do", "edit")]):
+        assert post([("condition", "ms"), *fields])[0] in (200, 400)
+
+
 def test_nothing_about_a_person_is_written_or_set(post: Callable[..., Any], server: Server) -> None:
     before = {path: path.stat().st_mtime_ns for path in server.log.parent.rglob("*")}
     status, headers, _ = post([*ANSWERS, ("code", "SECRET-7"), ("do", "make")])

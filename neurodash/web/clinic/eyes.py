@@ -6,12 +6,14 @@ role or an ended membership does not allow is said (403), and whatever shows or 
 
 from __future__ import annotations
 
+import re
 from typing import Any, TypeVar
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 
+from neurodash.web import codes
 from neurodash.web.clinic.models import Patient, Plan, SavedProtocol
 from neurodash.web.people import events, permissions
 from neurodash.web.people.models import Clinic
@@ -21,7 +23,8 @@ Row = TypeVar("Row")
 
 def clinic(request: HttpRequest, code: str, may: str = "read") -> Clinic:
     """A clinic of the visitor's. Raises Http404, or PermissionDenied with what is missing."""
-    found = Clinic.objects.filter(code=code, seats__user=request.user).first()
+    known = re.fullmatch(codes.PATTERN, code)  # a code may come from a form, and no database takes every letter
+    found = Clinic.objects.filter(code=code, seats__user=request.user).first() if known else None
     if found is None:
         raise Http404
     allow(request, may, found)

@@ -164,6 +164,7 @@ class Plan(models.Model):
     signed = models.PositiveIntegerField(null=True, blank=True)  # number of the version that holds: the last signed one
     waits_for_signature = models.BooleanField(default=False)  # a student has asked for it
     paused_on = models.DateField(null=True, blank=True)
+    resumes_on = models.DateField(null=True, blank=True)  # the first day of the weeks after the last pause
     ended_on = models.DateField(null=True, blank=True)
     made_at = models.DateTimeField(default=timezone.now, editable=False)
 

@@ -140,6 +140,8 @@ def where_it_stands(plan: Plan, today: dt.date) -> str:
     if plan.state == "paused":
         return f"Paused since {wording.date(plan.paused_on)}" if plan.paused_on else "Paused"
     week = (today - plan.starts_on).days // 7 + 1
+    if plan.resumes_on is not None and today < plan.resumes_on:
+        return f"Goes on {wording.date(plan.resumes_on)}"
     if week < 1:
         return f"Begins {wording.date(plan.starts_on)}"
     return f"Week {week} of {plan.weeks}" if week <= plan.weeks else f"{wording.count(plan.weeks, 'week')}, all done"

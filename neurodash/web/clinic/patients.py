@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Model
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 from django.utils import timezone
 from pydantic import TypeAdapter, ValidationError
 
@@ -126,6 +126,8 @@ def read_label(text: str) -> str:
     ) or any(_is_birthday(digits) for digits in re.findall(r"(?<!\d)\d{8}(?!\d)", found)):
         raise refuse("what may be a date of birth")
     words = [word for word in re.findall(r"[^\W\d_]{3,}", found) if word.casefold() not in NEUTRAL]
+    if found.endswith("."):  # no name of a folder on every machine, and the record is taken away as folders
+        raise DataError([Problem("code", f"“{found[:40]}”, which ends with a point", ACCEPTED_CODE)])
     if not re.search(r"\d", found) or len(words) > 1 or any(word.istitle() for word in words):
         raise refuse("what may be a name")
     try:
@@ -255,8 +257,11 @@ def _once(write: Any, label: str) -> Any:
 
 
 def _locked(patient: Patient, edition: int | None = None) -> Any:
-    """The row as it is now, ours until the end of the transaction. Raises Changed if `edition` is not the newest."""
-    own = Patient.objects.select_for_update(of=("self",)).select_related("clinic").get(pk=patient.pk)
+    """The row as it is now, ours until the end of the transaction. Raises Changed if `edition` is not the newest, Http404
+    if somebody has deleted it."""
+    own = Patient.objects.select_for_update(of=("self",)).select_related("clinic").filter(pk=patient.pk).first()
+    if own is None:
+        raise Http404
     if edition is not None and own.edition != edition:
         raise Changed(own)
     return own

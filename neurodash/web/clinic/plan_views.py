@@ -25,6 +25,7 @@ from neurodash.library import Library
 from neurodash.planning import changes
 from neurodash.planning.handout import Handout, Signed, handout
 from neurodash.planning.plan import Plan as Made
+from neurodash.web import codes
 from neurodash.web.clinic import eyes, patients, plans, protocols
 from neurodash.web.clinic.models import Patient, Plan, PlanVersion, SavedProtocol
 from neurodash.web.papers import refused, sent, wish
@@ -111,7 +112,7 @@ def _chosen(source: str, saved: Any) -> SavedProtocol | None:
     """The saved protocol that was chosen; none for a brief's own. Raises DataError."""
     word, _, code = source.partition(" ")
     if word == "protocol":
-        found: SavedProtocol | None = saved.filter(code=code).first()
+        found: SavedProtocol | None = saved.filter(code=code).first() if re.fullmatch(codes.PATTERN, code) else None
         if found is None:
             raise DataError([Problem("made from", "a protocol that is not there", "one of the list")])
         return found
@@ -138,13 +139,22 @@ def _with_swaps(data: dict[str, Any], asked: Mapping[str, str]) -> dict[str, Any
         swaps = json.loads(asked.get("swaps") or "{}")
     except (ValueError, RecursionError):
         swaps = {}
-    swaps = swaps if isinstance(swaps, dict) else {}
+    swaps = swaps if isinstance(swaps, dict) and _is_text(swaps) else {}
     if found := re.fullmatch(r"swap (\S+) (?:(out|back)|(\S+) (\d{1,2}))", asked.get("do", "")):
         target, word, ladder, rung = found.groups()
         swaps.pop(target, None)
         if word != "back":
             swaps[target] = {} if word == "out" else {"ladder": ladder, "rung": int(rung)}
     return {**data, "swaps": swaps} if swaps else data
+
+
+def _is_text(found: Any) -> bool:
+    """Whether it can be written on a page: a lone surrogate is no letter."""
+    try:
+        json.dumps(found, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _seal(document: plans.Document) -> str:
@@ -249,11 +259,12 @@ def _make_again(request: HttpRequest, row: Plan, _: str) -> PlanVersion:
 
 
 def _move_start(request: HttpRequest, row: Plan, _: str) -> PlanVersion:
-    return plans.move_start(start=_day(request, "start"), **_common(request, row))
+    start = plans.start_day(_asked(request, "start"), settings.CONFIG.today())
+    return plans.move_start(start=start, **_common(request, row))
 
 
 def _move_session(request: HttpRequest, row: Plan, _: str) -> PlanVersion:
-    day, to = _day(request, "session"), request.POST.get("day", "")
+    day, to = plans.day(_asked(request, "session"), settings.CONFIG.today()), request.POST.get("day", "")
     if to not in tuple("0123456"):
         raise DataError([Problem("the new day", f"“{to[:10]}”", "a day of the week")])
     return plans.move_session(day=day, to=int(to), library=_library(row.protocol), **_common(request, row))
@@ -264,12 +275,18 @@ def _pause(request: HttpRequest, row: Plan, _: str) -> PlanVersion:
 
 
 def _take_up(request: HttpRequest, row: Plan, _: str) -> PlanVersion:
-    return plans.take_up(
-        on=plans.start_day(request.POST.get("on", ""), settings.CONFIG.today()), **_common(request, row)
-    )
+    _if_signed(request, row)
+    return plans.take_up(on=plans.day(request.POST.get("on", ""), settings.CONFIG.today()), **_common(request, row))
+
+
+def _if_signed(request: HttpRequest, row: Plan) -> None:
+    """What was signed goes on and ends by somebody who may sign. To stop it for now is for everybody who writes."""
+    if row.signed is not None:
+        eyes.allow(request, "sign", row.clinic)
 
 
 def _end(request: HttpRequest, row: Plan, _: str) -> PlanVersion:
+    _if_signed(request, row)
     return plans.end(**_common(request, row))
 
 
@@ -290,10 +307,10 @@ def _common(request: HttpRequest, row: Plan) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _day(request: HttpRequest, name: str) -> dt.date:
+def _asked(request: HttpRequest, name: str) -> str:
     if not request.POST.get(name, "").strip():
         raise DataError([Problem(name, "nothing", "a day")])
-    return plans.start_day(request.POST[name], settings.CONFIG.today())
+    return str(request.POST[name])
 
 
 def _number(text: str) -> int:
@@ -320,10 +337,23 @@ def _stale(request: HttpRequest, row: Plan, latest: int) -> HttpResponse:
     context = {
         **_standing(request, row), "version": now, "base": base, "since": [(each, *plans.told(each)) for each in since],
         "differs": changes.differences(plans.opened(before).plan, plans.opened(now).plan) if before else (),
-        "asked": asked, "asks": ASKED.get(do, "a change"), "why": request.POST.get("why", ""), "signs": do in ("sign", "ask"),
+        "asked": asked, "asks": ASKED.get(do, "a change"), "asks_for": _asked_for(request), "why": request.POST.get("why", ""), "signs": do in ("sign", "ask"),
         "again": request.path,
     }  # fmt: skip
     return render(request, "clinic/plan_stale.html", context, status=409)
+
+
+def _asked_for(request: HttpRequest) -> str:
+    """The day, or the session and its day, that a refused change was about."""
+    told = []
+    for name in ("start", "on", "session"):
+        try:
+            told.append(wording.date(dt.date.fromisoformat(request.POST.get(name, ""))))
+        except ValueError:
+            continue
+    if request.POST.get("session") and request.POST.get("day", "") in tuple("0123456"):
+        told.append(changes.NAMES[int(request.POST["day"])])
+    return " to ".join(told)
 
 
 # Versions

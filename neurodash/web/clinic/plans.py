@@ -110,15 +110,24 @@ def read(data: Mapping[str, Any], library: Library, today: dt.date) -> Profile:
     return read_profile(json.dumps(data), WHERE, library, today)
 
 
-def start_day(text: str, today: dt.date) -> dt.date:
-    """A start from a form; today where it is empty. Raises DataError."""
+def day(text: str, today: dt.date) -> dt.date:
+    """A day from a form; today where it is empty. Raises DataError."""
     try:
-        day = dt.date.fromisoformat(text.strip()) if text.strip() else today
+        found = dt.date.fromisoformat(text.strip()) if text.strip() else today
     except ValueError:
-        raise DataError([Problem("start", f"“{text[:20]}”", f"a day, such as {today.isoformat()}")]) from None
-    if abs(day - today) > FURTHEST:
-        raise DataError([Problem("start", wording.date(day), "a day within a year of today")])
-    return day
+        raise DataError([Problem("the day", f"“{text[:20]}”", f"a day, such as {today.isoformat()}")]) from None
+    if abs(found - today) > FURTHEST:
+        raise DataError([Problem("the day", wording.date(found), "a day within a year of today")])
+    return found
+
+
+def start_day(text: str, today: dt.date) -> dt.date:
+    """A start from a form: this week or later, for weeks that are over were not trained. Raises DataError."""
+    found, monday = day(text, today), today - dt.timedelta(days=today.weekday())
+    if found < monday:
+        accepted = f"a day from {wording.date(monday)} on"
+        raise DataError([Problem("start", wording.date(found), accepted, "Is it the right year?")])
+    return found
 
 
 def keep(
@@ -129,12 +138,23 @@ def keep(
     if patient.ended_on is not None:
         raise DataError([Problem("the patient", "care that has ended", "a patient in care", "Take up care first.")])
     with transaction.atomic():
+        if twin := _twin(patient, document, protocol):
+            return twin
         plan = Plan(clinic=patient.clinic, patient=patient, protocol=protocol)
         _fit(plan, document.plan)
         plan.save()
         _write(plan, 1, document, "Made", "", by)
         _tell("plan kept", by, plan, request, version=1)
     return plan
+
+
+def _twin(patient: Patient, document: Document, protocol: SavedProtocol | None) -> Plan | None:
+    """The very same plan, kept a moment ago and untouched: a form that was sent twice. Who sends it waits for the other."""
+    Patient.objects.select_for_update().get(pk=patient.pk)
+    for plan in Plan.objects.filter(patient=patient, protocol=protocol, state=Plan.State.DRAFT, latest=1):
+        if opened(newest(plan)).plan == document.plan:
+            return plan
+    return None
 
 
 def not_kept(*, by: User, patient: Patient, status: str, request: HttpRequest | None = None) -> None:
@@ -156,12 +176,14 @@ def swap(
         raise DataError([Problem("swap", f"“{to[:40]}”", "a ladder and a rung, as the page offers them")])
     week = swaps_from(plan, base.plan, today, target)
     data = _with_swap(base, target, to, week, library, today)
-    document = _again(base, data, library, base.plan.start, today)
+    document = _again(plan, base, data, library, today)
     name = next((each.name for each in document.plan.targets if each.target == target), target)
     now = next((item.name for item in _items(document.plan, target, week)), "")
     told = f"Left out: {name}" if to == "out" else f"Back to our choice: {name}" if to == "back" else f"Swap: {name}"
     told += f", from week {week} on" if week > 1 else ""
     did = f"{told}, now with “{now}”" if now and to != "out" else told
+    new = {t.name for t in document.plan.targets if t.trained} - {t.name for t in base.plan.targets if t.trained}
+    did += f". Trained instead: {wording.joined(sorted(new - {name}))}" if new - {name} else ""
     did += f". Moved days that no longer fit: {wording.joined(list(document.lost))}" if document.lost else ""
     return _change(by, plan, on_version, document, did, why, "swap", request)
 
@@ -251,7 +273,8 @@ def move_session(
     target = changes.begins(base.plan, week) + dt.timedelta(days=to)
     if min(day, target) < today:
         raise DataError([Problem("the session", wording.date(min(day, target)), "a day that is not over")])
-    moved = changes.moved(base.plan, day, to, read(base.profile, library, today), library)
+    free = read(_with_free_hours(plan.patient, base.profile), library, today)
+    moved = changes.moved(base.plan, day, to, free, library)
     document = replace(base, plan=moved, moves=(*base.moves, (week, day.weekday(), to)))
     did = f"Week {week}: {changes.NAMES[day.weekday()]} moved to {changes.NAMES[to]}"
     return _change(by, plan, on_version, document, did, why, "session", request)
@@ -276,6 +299,7 @@ def take_up(
     week. Only dates change; what is easier after a break is for each session, and the plan's rules say it."""
     if plan.state != Plan.State.PAUSED or plan.paused_on is None:
         raise DataError([Problem("the plan", plan.get_state_display(), "a plan that is paused")])
+    _refuse_beside_another(plan)
     if on < plan.paused_on:
         accepted = f"a day from {wording.date(plan.paused_on)} on"
         raise DataError([Problem("the day", wording.date(on), accepted)])
@@ -288,7 +312,8 @@ def take_up(
     pauses = (*base.pauses, (week, days)) if days and week > 1 else base.pauses
     document = replace(base, plan=changes.shifted(base.plan, days, week), pauses=pauses)
     state = {
-        "state": Plan.State.RUNNING, "paused_on": None, "starts_on": plan.starts_on + dt.timedelta(days=days)
+        "state": Plan.State.RUNNING, "paused_on": None, "starts_on": plan.starts_on + dt.timedelta(days=days),
+        "resumes_on": changes.begins(document.plan, week) if days else plan.resumes_on,
     }  # fmt: skip
     off = (on - plan.paused_on).days
     did = f"Taken up again on {wording.date(on)} after {wording.count(off, 'day')} off"
@@ -346,6 +371,7 @@ def sign(
                     for each in open_
                 ]
             )
+        _refuse_beside_another(row)
         signature = Signature.objects.create(version=version, by=by, name=_name(by, version, row))
         row.signed, row.waits_for_signature = row.latest, False
         row.state = Plan.State.RUNNING if row.state == Plan.State.DRAFT else row.state
@@ -361,6 +387,14 @@ def sign(
             ticked=sorted(each.id for each in failed(document.plan)),
         )
     return signature
+
+
+def _refuse_beside_another(plan: Plan) -> None:
+    """Raise DataError where another plan of this person runs: nobody has looked at the two together."""
+    other = Plan.objects.filter(patient=plan.patient_id, state=Plan.State.RUNNING).exclude(pk=plan.pk).first()
+    if other is not None:
+        found = f"another plan that runs, from {wording.date(other.starts_on)}"
+        raise DataError([Problem("this person", found, "one plan that runs", "End it or pause it first.")])
 
 
 def _name(by: User, version: PlanVersion, plan: Plan) -> str:
@@ -393,21 +427,27 @@ def _needed(why: str) -> str:
     return why
 
 
-def _again(base: Document, data: Mapping[str, Any], library: Library, start: dt.date, today: dt.date) -> Document:
+def _with_free_hours(patient: Patient, data: Mapping[str, Any]) -> dict[str, Any]:
+    """A profile with the free hours that are known today: a session is moved into what the answers say now."""
+    now = patient.profile.get("available")
+    return {name: each for name, each in data.items() if name != "available"} | ({"available": now} if now else {})
+
+
+def _again(plan: Plan, base: Document, data: Mapping[str, Any], library: Library, today: dt.date) -> Document:
     """The plan made anew with what was changed about its days; a move that a rule now forbids is lost and told."""
-    document = made(data, library, start, today)
-    plan = document.plan
+    document = made(data, library, base.plan.start, today)
+    now = document.plan
     for week, days in base.pauses:
-        plan = changes.shifted(plan, days, week)
-    profile = read(data, library, today)
+        now = changes.shifted(now, days, week)
+    profile = read(_with_free_hours(plan.patient, data), library, today)
     moves, lost = [], []
     for week, old, new in base.moves:
         try:
-            plan = changes.moved(plan, changes.begins(plan, week) + dt.timedelta(days=old), new, profile, library)
+            now = changes.moved(now, changes.begins(now, week) + dt.timedelta(days=old), new, profile, library)
             moves.append((week, old, new))
         except DataError:
             lost.append(f"week {week}, {changes.NAMES[old]} to {changes.NAMES[new]}")
-    return Document(data, plan, tuple(moves), base.pauses, tuple(lost))
+    return Document(data, now, tuple(moves), base.pauses, tuple(lost))
 
 
 def _locked(plan: Plan, on_version: int) -> Plan:
@@ -443,9 +483,13 @@ def _change(
 
 def _write(plan: Plan, number: int, document: Document, did: str, why: str, by: User) -> PlanVersion:
     return PlanVersion.objects.create(
-        plan=plan, number=number, document=document.packed(), why=f"{did}\n{why.strip()[:MOST_WHY]}".strip(),
+        plan=plan, number=number, document=document.packed(), why=f"{did}\n{_readable(why)[:MOST_WHY]}".strip(),
         library=document.plan.library, by=by,
     )  # fmt: skip
+
+
+def _readable(text: str) -> str:
+    return "".join(each for each in text.strip() if each.isprintable() or each == "\n")
 
 
 def told(version: PlanVersion) -> tuple[str, str]:

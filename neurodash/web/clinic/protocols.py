@@ -137,8 +137,8 @@ def share(saved: SavedProtocol, *, shared: bool, by: User, request: HttpRequest 
 @transaction.atomic
 def delete(saved: SavedProtocol, *, by: User, request: HttpRequest | None = None) -> None:
     """Remove the protocol. Plans made from it keep every version."""
-    events.record("protocol deleted", by=by, clinic=saved.clinic, about=saved.code, request=request)
-    saved.delete()
+    if SavedProtocol.objects.filter(pk=saved.pk).delete()[0]:
+        events.record("protocol deleted", by=by, clinic=saved.clinic, about=saved.code, request=request)
 
 
 @transaction.atomic

@@ -239,7 +239,13 @@ def _goals(answers: QueryDict, base: Mapping[str, Any]) -> list[Any]:
 
 def _measures(answers: QueryDict, base: Mapping[str, Any], library: Library, fields: dict[str, str]) -> list[Any]:
     """What was measured: an answer that is the opened profile's newest keeps its day, another one gets the day given."""
-    before = [each for each in _items(base.get("measures")) if isinstance(each, dict)]
+    before = [
+        each
+        for each in _items(base.get("measures"))
+        if isinstance(each, dict)
+        and isinstance(each.get("instrument"), str)
+        and isinstance(each.get("part", ""), str | None)
+    ]
     made: list[dict[str, Any]] = []
     for each in measures(library):
         own = [old for old in before if (old.get("instrument"), old.get("part")) == (each.instrument, each.part)]
@@ -317,7 +323,10 @@ def _clock(text: str) -> str:
 
 
 def _shown(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float | int) and not isinstance(value, bool) else str(value)
+    try:
+        return f"{value:g}" if isinstance(value, float | int) and not isinstance(value, bool) else str(value)
+    except OverflowError:  # a whole number beyond what is measured anywhere
+        return str(value)[:20]
 
 
 def errors_by_field(problems: Sequence[Problem], fields: Mapping[str, str]) -> dict[str, list[str]]:

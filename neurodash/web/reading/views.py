@@ -12,6 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.views.decorators.http import require_safe
 
 from neurodash import wording
@@ -425,6 +426,16 @@ def watched(request: HttpRequest) -> HttpResponse:
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return render(request, "404.html", status=404)
+
+
+def unreadable(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """What was sent has more parts than any form of ours, or cannot be read at all."""
+    return HttpResponse(
+        render_to_string(
+            "refused.html", {"says": "What was sent cannot be read as a form of this site. Nothing was kept."}
+        ),
+        status=400,
+    )
 
 
 def broken(request: HttpRequest) -> HttpResponse:
