@@ -283,7 +283,7 @@ def test_a_slow_sender_does_not_hold_up_the_others(server: Server) -> None:
     import time
 
     slow = []
-    for _ in range(2):
+    for _ in range(24):
         link = socket.create_connection(("127.0.0.1", server.port), timeout=5)
         link.sendall(
             f"POST {PAGE} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 90000\r\n\r\ndo=".encode()
