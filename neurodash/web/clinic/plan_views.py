@@ -457,6 +457,7 @@ def _sign_page(request: HttpRequest, row: Plan, status: int = 200, **more: Any) 
     context = {
         **_standing(request, row), "version": found, "did": plans.told(found), "made": made, "sheets": sheets,
         "failed": plans.failed(made), "signed": row.signed == row.latest, "why_not": why_not,
+        "now": plans.swaps_from(row, made, settings.CONFIG.today()),
         "library_changed": found.library != library.version, "today": settings.CONFIG.today(), "name": str(request.user), **more,
     }  # fmt: skip
     return render(request, "clinic/plan_sign.html", context, status=status)
