@@ -76,6 +76,7 @@ def test_several_instruments_parts_and_grades_are_kept_at_once(enter: Callable[.
         ({"m_TUG": "fast"}, ["fast", "number"]),
         ({"m_TUG": "nan"}, ["number"]),
         ({"m_MINIBEST.reactive": "7"}, ["0 to 6 points"]),
+        ({"m_MINIBEST": "5", "m_MINIBEST.reactive": "6"}, ["5, and its parts make 6", "no more than the whole"]),
         ({"m_TUG": "11", "measured_on": "2026-11-22"}, ["a day in the future"]),
         ({"m_TUG": "11", "measured_on": "1900-01-01"}, ["the year 1900"]),
         ({"m_TUG": "11", "measured_on": "yesterday"}, ["a day, such as 2026-11-30"]),

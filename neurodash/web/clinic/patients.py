@@ -277,6 +277,12 @@ def check_scores(taken: Sequence[Taken]) -> None:
     if wrong:
         raise DataError([Problem("part", f"{wrong[0]} without a movement or muscle", "one, with its side")])
     _read({"code": "P", "condition": CONDITION, **_measured(taken)}, "the scores")
+    plain = [each for each in taken if each.instrument.upper() not in BY_HAND]
+    for place, whole in enumerate(plain):
+        parts = [e.value for e in plain if e.part and (e.instrument, e.on) == (whole.instrument, whole.on)]
+        if not whole.part and sum(parts) > whole.value:
+            found = f"{whole.value:g}, and its parts make {sum(parts):g}"
+            raise DataError([Problem(f"measures.{place}.value", found, "parts that make no more than the whole")])
 
 
 def add_scores(
