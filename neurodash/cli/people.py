@@ -85,6 +85,28 @@ def grant(email: str, until: dt.datetime | None, reason: str) -> None:
     click.echo(f"{user.email} is a member {f'until {until.date()}' if until else 'without end'}.")
 
 
+@people.command("forget-factors")
+@click.argument("email")
+@click.option("--reason", default="by the host", show_default=True, help="Kept with the event.")
+def forget_factors(email: str, reason: str) -> None:
+    """Take the app, the passkeys and the recovery codes of EMAIL away, for somebody who lost them all.
+
+    Their password alone signs them in then, every session ends, and they are told by mail. Be sure who asks.
+    """
+    try:
+        _open()
+        from neurodash.web.people import administration, membership
+
+        user = _known(email)
+        try:
+            administration.forget_factors(user=user, reason=reason[:200], by=None)
+        except membership.Refused as error:
+            raise DataError([Problem(email, str(error), "an account with a second factor")]) from None
+    except DataError as error:
+        fail(error, UNUSABLE)
+    click.echo(f"{user.email} signs in with the password alone now; every session has ended.")
+
+
 @people.command("list")
 def list_() -> None:
     """Print every account: e-mail, membership, roles."""
@@ -118,14 +140,18 @@ def settle() -> None:
 
 
 def _open() -> None:
-    """The record, brought to this program's shape. Raises DataError."""
+    """The record, made where there is none. Raises DataError for one that waits to be brought to this program's shape: a
+    server of the program before may be using it."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "neurodash.web.settings")
     import django
 
     django.setup()
     from neurodash.web import record
 
-    record.migrate()
+    if record.is_there():
+        record.refuse_unready()
+    else:
+        record.migrate()
 
 
 def _added(email: str, name: str, *, administrator: bool, editor: bool, member: bool) -> User:

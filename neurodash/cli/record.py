@@ -4,29 +4,40 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import sqlite3
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import click
 
-from neurodash.cli.common import BROKEN, UNUSABLE, fail
+from neurodash.cli.common import BROKEN, UNUSABLE, content_option, fail
 from neurodash.errors import DataError
+from neurodash.wording import count
 
 
 def with_record(command: Callable[..., None]) -> Callable[..., None]:
-    """A command on the record of this installation: Django is set up first, and what is refused is told."""
+    """A command on the record of this installation: Django is set up first, and what is refused is told. Ended by SIGTERM it
+    tidies up, as by Ctrl-C."""
 
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "neurodash.web.settings")
-        try:
-            import django
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+        import django
+        from django.db import DatabaseError
 
+        try:
             django.setup()
-            command(*args, **kwargs)
+            try:
+                command(*args, **kwargs)
+            except (DatabaseError, sqlite3.Error) as error:
+                from neurodash.web import record
+
+                raise DataError([record.unreachable(error)]) from None
         except DataError as error:
             fail(error, UNUSABLE)
 
@@ -40,7 +51,8 @@ def migrate() -> None:
     from neurodash.web import record
 
     applied = record.migrate()
-    click.echo(f"{len(applied)} steps: the record has this program's shape now." if applied else "Nothing to do.")
+    steps = count(len(applied), "step")
+    click.echo(f"{steps}: the record has this program's shape now." if applied else "Nothing to do.")
 
 
 @click.command()
@@ -53,7 +65,8 @@ def backup(file: Path, with_keys: bool) -> None:
 
     made = backups.write(file, with_keys=with_keys)
     size = file.stat().st_size
-    click.echo(f"{file}: {sum(made.rows.values()):,} rows of {len(made.rows)} tables, {size / 2**20:.1f} MB, checked.")
+    rows = f"{count(sum(made.rows.values()), 'row')} of {count(len(made.rows), 'table')}"
+    click.echo(f"{file}: {rows}, {size / 2**20:.1f} MB, checked.")
     if with_keys:
         click.echo("The keys are inside: whoever has this file can read everything. Guard it like the record.")
     else:
@@ -71,8 +84,8 @@ def restore(file: Path) -> None:
     from neurodash.web import backup as backups
 
     done = backups.restore(file)
-    rows = sum(done.manifest.rows.values())
-    click.echo(f"Restored: the record of {done.manifest.made_at}, {rows:,} rows.")
+    rows = count(sum(done.manifest.rows.values()), "row")
+    click.echo(f"Restored: the record of {done.manifest.made_at}, {rows}.")
     if done.kept:
         click.echo(f"What was there before is kept as {done.kept}. Delete it when you no longer need it.")
     click.echo("Start the server, or run `neurodash doctor`.")
@@ -81,9 +94,12 @@ def restore(file: Path) -> None:
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--mail", "address", metavar="ADDRESS", help="Send one mail there too.")
-def doctor(as_json: bool, address: str | None) -> None:
+@content_option
+def doctor(as_json: bool, address: str | None, folders: Sequence[Path]) -> None:
     """Tell what is not ready on this installation, each with its mend. Exit code 1 if anything is wrong."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "neurodash.web.settings")
+    if folders:
+        os.environ["NEURODASH_CONTENT"] = json.dumps([str(folder.resolve()) for folder in folders])
     from neurodash.web import doctor as doctors
 
     found = list(doctors.examine())
@@ -97,7 +113,7 @@ def doctor(as_json: bool, address: str | None) -> None:
             click.echo(f"{each.state:<6}{each.about}: {each.found}")
             if each.mend:
                 click.echo(f"{'':6}→ {each.mend}")
-        click.echo("All is well." if not wrong else f"{wrong} thing{'s are' if wrong > 1 else ' is'} wrong.")
+        click.echo("All is well." if not wrong else f"{count(wrong, 'thing is', 'things are')} wrong.")
     sys.exit(BROKEN if wrong else 0)
 
 
@@ -125,12 +141,13 @@ def rotate(drop_old: bool) -> None:
         click.echo(f"{column}: {done:,} sealed anew", err=True)
 
     done, dropped = rotation.rotate(drop_old=drop_old, progress=tell)
-    click.echo(f"{done:,} values were sealed anew; everything opens with the first key.")
+    if drop_old and not dropped:
+        click.echo("There is one key and everything opens with it: no old one to drop, and nothing was changed.")
+        return
+    click.echo(f"{count(done, 'value was', 'values were')} sealed anew; everything opens with the first key.")
     if dropped:
-        click.echo(
-            f"{dropped} old key{'' if dropped == 1 else 's'} taken out. Backups made before today need what you kept apart."
-        )
-    elif not drop_old:
+        click.echo(f"{count(dropped, 'old key')} taken out. Backups made before today need what you kept apart.")
+    else:
         click.echo("The old keys are still at hand. Make a backup, then: neurodash keys rotate --drop-old")
 
 
@@ -142,11 +159,11 @@ def migrate_to(url: str) -> None:
     from neurodash.web import moving
 
     def tell(table: str, rows: int) -> None:
-        click.echo(f"{table}: {rows:,} rows, the same on both sides", err=True)
+        click.echo(f"{table}: {count(rows, 'row')}, the same on both sides", err=True)
 
     moved = moving.move(url, progress=tell)
     click.echo(
-        f"Moved: {sum(moved.values()):,} rows of {len(moved)} tables. Set DATABASE_URL to it and start the server."
+        f"Moved: {count(sum(moved.values()), 'row')} of {count(len(moved), 'table')}. Set DATABASE_URL to it and start the server."
     )
     click.echo("The SQLite file was not changed. The keys stay where they are.")
 

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import errno
+import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -25,19 +28,21 @@ from typing import Any, cast
 
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
+from pydantic import TypeAdapter, ValidationError
 
 import neurodash
 from neurodash.errors import DataError, Problem
-from neurodash.web import record, sealed
+from neurodash.web import config, record, sealed
+from neurodash.wording import count
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 PARTS = {"sqlite": "record.sqlite3", "postgresql": "record.pgdump"}
 KEYS, SECRET = "keys", "secret_key"  # inside only where they were asked for
-STAMP = "last_backup"  # in the data folder: when one was last made
 SAMPLE = 50  # sealed values of each column that are opened before a restore
 CHUNK = 2**20  # bytes
 ACCEPTED = "a file that `neurodash backup` wrote"
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True)
@@ -66,11 +71,11 @@ def write(path: Path, *, with_keys: bool = False) -> Manifest:
     """The record as it is now into `path`, whole or not at all; servers go on. Holds everything that was acknowledged
     before it began.
 
-    Raises DataError where the record cannot be read or the file cannot be written.
+    Raises DataError where the record cannot be read, `path` is something that may not be replaced, or it cannot be written.
     """
-    if record.waiting():
-        raise DataError([_not_migrated()])
     path = path.absolute()
+    _refuse_target(path)
+    record.refuse_unready()
     with _beside(path) as folder:
         copy = folder / PARTS[connection.vendor]
         rows, schema = _copy_sqlite(copy) if connection.vendor == "sqlite" else _dump_postgresql(copy)
@@ -96,16 +101,24 @@ def write(path: Path, *, with_keys: bool = False) -> Manifest:
         _sync(packed)
         packed.replace(path)
         _sync(path.parent)
-    _stamp(manifest)
+    _stamp(manifest, path)
     return manifest
 
 
 def last_made() -> dt.datetime | None:
     """When a backup of this installation was last made, or None."""
     try:
-        return dt.datetime.fromisoformat((settings.CONFIG.data / STAMP).read_text(encoding="ascii").strip())
+        return dt.datetime.fromisoformat(_stamped()[0])
     except (OSError, ValueError):
         return None
+
+
+def copies_left() -> list[Path]:
+    """Copies of the record that a restore, or a backup to where the last one is, left when it was cut off."""
+    found = left_behind(record.file() or settings.CONFIG.data / "record")
+    with contextlib.suppress(OSError):  # a disk that is away now
+        found += [each for path in _stamped()[1:2] if path for each in left_behind(Path(path))]
+    return found
 
 
 def restore(path: Path) -> Restored:
@@ -130,6 +143,18 @@ def restore(path: Path) -> Restored:
         if (secret := folder / SECRET).exists():  # who was signed in still is
             sealed.write_file(settings.CONFIG.data / SECRET, [secret.read_text(encoding="ascii").strip()])
         return Restored(manifest, kept)
+
+
+def _refuse_target(path: Path) -> None:
+    """Raise DataError where a backup at `path` would take the place of something else than a backup."""
+    place, data, ours = path.resolve(), settings.CONFIG.data.resolve(), record.file()
+    accepted, mend = "a new file, or a backup made before, outside the data folder", "Nothing was changed."
+    if ours and place in {ours.resolve().with_name(ours.name + tail) for tail in ("", "-wal", "-shm", "-journal")}:
+        raise DataError([Problem(str(path), "a name of the record itself", accepted, mend)])
+    if place.is_relative_to(data):
+        raise DataError([Problem(str(path), f"in the data folder ({data})", accepted, mend)])
+    if place.exists() and not place.is_file():
+        raise DataError([Problem(str(path), "no plain file", accepted, mend)])
 
 
 # Reading and writing the record
@@ -192,6 +217,7 @@ def _put_in_place(copy: Path) -> Path | None:
                 log.replace(kept.with_name(kept.name + tail))
         _sync(path.parent)
     copy.chmod(0o600)
+    config.give_to_owner(copy, path.parent)
     _sync(copy)
     copy.replace(path)
     _sync(path.parent)
@@ -227,6 +253,8 @@ def _unpack(path: Path, folder: Path) -> Manifest:
                 if _sha256(folder / name) != expected:
                     raise DataError([Problem(str(path), f"changed since it was written ({name})", ACCEPTED)])
     except OSError as error:
+        if error.errno in NO_ROOM:  # not the fault of the file
+            raise
         raise DataError([Problem(str(path), f"cannot be read ({error.strerror})", ACCEPTED)]) from None
     except (zipfile.BadZipFile, KeyError, EOFError, ValueError, NotImplementedError, zlib.error) as error:
         found = f"cut short, changed, or no backup ({str(error)[:100]})"
@@ -239,10 +267,10 @@ def _manifest(path: Path, written: bytes) -> Manifest:
     told = json.loads(written)
     if not isinstance(told, dict) or told.get("format") != FORMAT:
         found = f"format {told.get('format') if isinstance(told, dict) else '?'}"
-        raise DataError([Problem(f"{path}: {MANIFEST}", found, f"format {FORMAT}")])
+        raise DataError([Problem(f"{path}: {MANIFEST}", found[:100], f"format {FORMAT}")])
     try:
-        manifest = Manifest(**told)
-    except TypeError:
+        manifest: Manifest = TypeAdapter(Manifest).validate_json(written, strict=True)
+    except ValidationError:
         raise DataError([Problem(f"{path}: {MANIFEST}", "not what we write", ACCEPTED)]) from None
     known = {PARTS.get(manifest.database), KEYS, SECRET}
     if PARTS.get(manifest.database) not in manifest.parts or set(manifest.parts) - known:
@@ -275,7 +303,7 @@ def _refuse_missing_keys(path: Path, manifest: Manifest, ring: sealed.Keyring) -
     have = {name.hex() for name in ring.names}
     if missing := sorted(set(manifest.keys) - have):
         mend = "Add it to NEURODASH_KEYS or to the file `keys` in the data folder. Nothing was changed."
-        found = f"sealed with {len(missing)} key{'' if len(missing) == 1 else 's'} not at hand ({', '.join(missing)})"
+        found = f"sealed with {count(len(missing), 'key')} not at hand ({', '.join(missing)})"
         raise DataError([Problem(str(path), found, "keys that open it", mend)])
 
 
@@ -330,9 +358,10 @@ def _secrets(folder: Path) -> dict[str, Path]:
 def _ring_with(folder: Path) -> sealed.Keyring:
     """Our keys, and behind them those that came with the backup; keys in the environment stand alone, as they will later."""
     data, came = settings.CONFIG.data, folder / KEYS
-    if settings.CONFIG.keys.strip() or not came.exists():
+    if settings.CONFIG.keys.strip():
         return sealed.load(data, settings.CONFIG.keys)
-    theirs = sealed.read_keys(came.read_text(encoding="ascii").split(), f"{came.name} in the backup").keys
+    written = came.read_text(encoding="ascii", errors="replace").split() if came.exists() else []
+    theirs = sealed.read_keys(written, f"{came.name} in the backup").keys if written else ()
     ours = sealed.load(data).keys if sealed.key_file(data).exists() else ()
     return sealed.Keyring((*ours, *(key for key in theirs if key not in ours)))
 
@@ -348,13 +377,63 @@ def _take_keys(folder: Path, ring: sealed.Keyring) -> None:
 
 @contextlib.contextmanager
 def _beside(path: Path) -> Iterator[Path]:
-    """A folder of our own on the same disk as `path`, gone afterwards."""
+    """A folder of our own on the same disk as `path`, gone afterwards; those of runs that were cut off go now."""
+    accepted = "a place we may write to, with room for the record"
     try:
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as name:
+        for old in left_behind(path):
+            shutil.rmtree(old, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as name, _held(Path(name)):
             yield Path(name)
     except OSError as error:
-        found = f"cannot be written ({error.strerror})"
-        raise DataError([Problem(str(path), found, "a place we may write to, with room for the record")]) from None
+        if error.errno in NO_ROOM:
+            raise DataError([_no_room(path, str(error.strerror))]) from None
+        raise DataError([Problem(str(path), f"cannot be written ({error.strerror})", accepted)]) from None
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode not in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE):
+            raise
+        raise DataError([_no_room(path, str(error))]) from None
+
+
+def _no_room(path: Path, told: str) -> Problem:
+    mend = "Make room there. Nothing was changed."
+    return Problem(str(path.parent), f"no room for what is written ({told})", "a disk with room", mend)
+
+
+@contextlib.contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Say that a folder is in use as long as this process lives."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(opened)
+
+
+def left_behind(path: Path) -> list[Path]:
+    """Folders beside `path` that runs left which were cut off: they hold whole copies, perhaps with the keys."""
+    name = re.compile(rf"\.{re.escape(path.name)}-[a-z0-9_]{{8}}")
+    beside = [each for each in path.parent.iterdir() if name.fullmatch(each.name) and each.is_dir()]
+    return sorted(each for each in beside if _is_ours(each) and not _is_held(each))
+
+
+def _is_ours(folder: Path) -> bool:
+    ours = re.compile("|".join(map(re.escape, (KEYS, SECRET, "packed", *PARTS.values()))) + "|[.]keys-.*")
+    try:
+        return all(ours.fullmatch(re.sub("-(wal|shm|journal)$", "", each.name)) for each in folder.iterdir())
+    except OSError:
+        return False
+
+
+def _is_held(folder: Path) -> bool:
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(opened)
+    return False
 
 
 def _open(path: Path, mode: str, wait_s: float = 20) -> sqlite3.Connection:
@@ -375,9 +454,15 @@ def _sync(path: Path) -> None:
         os.close(opened)
 
 
-def _stamp(manifest: Manifest) -> None:
+def _stamped() -> list[str]:
+    return (settings.CONFIG.data / record.STAMP).read_text(encoding="utf-8", errors="surrogateescape").split("\n")
+
+
+def _stamp(manifest: Manifest, path: Path) -> None:
     with contextlib.suppress(OSError):  # the backup stands all the same
-        (settings.CONFIG.data / STAMP).write_text(manifest.made_at + "\n", encoding="ascii")
+        stamp = settings.CONFIG.data / record.STAMP
+        stamp.write_text(f"{manifest.made_at}\n{path}\n", encoding="utf-8", errors="surrogateescape")
+        config.give_to_owner(stamp, stamp.parent)
 
 
 def _tool(name: str) -> str:
@@ -407,10 +492,6 @@ def libpq(database: Mapping[str, Any]) -> dict[str, str]:
         "PGSSLROOTCERT": options.get("sslrootcert"),
     }
     return {name: str(value) for name, value in named.items() if value}
-
-
-def _not_migrated() -> Problem:
-    return Problem("the record", "not of this program's shape yet", "one that is", "Run `neurodash migrate` first.")
 
 
 def _of_another_database(path: Path, manifest: Manifest) -> Problem:

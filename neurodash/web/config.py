@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, cast, get_args
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from neurodash.errors import DataError, Problem
 
@@ -34,6 +34,8 @@ STRIPE: Mapping[str, str] = {
     "api": "another address of the service, for tests",
 }
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:.]+\]")
+IN_PASSWORDS = "In a user or a password write # as %23, @ as %40, / as %2F and % as %25."
 
 
 @dataclass(frozen=True)
@@ -83,20 +85,23 @@ def read(environ: os._Environ[str] | dict[str, str] = os.environ) -> Config:
     """The settings of this process. Raises DataError naming every wrong variable and what it accepts."""
     problems: list[Problem] = []
     url = environ.get("NEURODASH_URL", "").strip()
-    try:
-        parts = urlsplit(url if url.isprintable() else "")
-        known_port = parts.port is None or parts.port > 0
-    except ValueError:
-        parts, known_port = urlsplit(""), False
+    exported = environ.get("NEURODASH_EXPORT") == "yes"
+    parts = _split(url if url.isprintable() else "")
     if url and (
-        not known_port
-        or parts.scheme not in ("http", "https")
-        or not parts.hostname
+        parts.scheme not in ("http", "https")
+        or not _is_host(parts.hostname or "")
         or parts.query
         or parts.fragment
         or parts.username
+        or not (exported or parts.path in ("", "/"))
     ):
-        problems.append(Problem("NEURODASH_URL", f"“{url}”", "an address such as https://desk.example.org/"))
+        accepted = "an address without a path, such as https://desk.example.org/"
+        problems.append(Problem("NEURODASH_URL", f"“{url}”", accepted))
+    named = [host.strip().lower() for host in environ.get("NEURODASH_HOSTS", "").split(",") if host.strip()]
+    for host in named:
+        if not HOST.fullmatch(host):
+            accepted = "names of hosts, such as desk.example.org, without https:// and port"
+            problems.append(Problem("NEURODASH_HOSTS", f"“{host}”", accepted))
     on = None
     if day := environ.get("NEURODASH_ON"):
         try:
@@ -105,10 +110,20 @@ def read(environ: os._Environ[str] | dict[str, str] = os.environ) -> Config:
             problems.append(Problem("NEURODASH_ON", f"“{day}”", "a date such as 2026-11-21"))
     chosen = {name: _one_of(environ, name, values, problems) for name, values in CHOICES.items()}
     mail, database = environ.get("NEURODASH_MAIL", "console").strip(), environ.get("DATABASE_URL", "").strip()
-    if mail != "console" and (urlsplit(mail).scheme not in ("smtp", "smtps") or not urlsplit(mail).hostname):
-        problems.append(Problem("NEURODASH_MAIL", "something else", "console, or smtp://user:password@host:587"))
-    if database and urlsplit(database).scheme not in DATABASES:
-        problems.append(Problem("DATABASE_URL", "something else", " or ".join(f"{each}://…" for each in DATABASES)))
+    relay = _split(mail)
+    if mail != "console" and (
+        relay.scheme not in ("smtp", "smtps")
+        or not relay.hostname
+        or relay.path not in ("", "/")
+        or relay.query not in ("", "tls=no")
+        or relay.fragment
+    ):
+        accepted = "console, or smtp://user:password@host:587"
+        problems.append(Problem("NEURODASH_MAIL", "something else", accepted, IN_PASSWORDS))
+    if database and not is_database(database):
+        accepted = "postgresql://user:password@host:5432/name"
+        problems.append(Problem("DATABASE_URL", "something else", accepted, IN_PASSWORDS))
+    content = _folders(environ.get("NEURODASH_CONTENT", ""), problems)
     proxies = environ.get("NEURODASH_PROXIES", "0")
     if not re.fullmatch("[0-9]", proxies):
         problems.append(Problem("NEURODASH_PROXIES", f"“{proxies}”", "0 to 9"))
@@ -120,15 +135,14 @@ def read(environ: os._Environ[str] | dict[str, str] = os.environ) -> Config:
                 problems.append(found)
     if problems:
         raise DataError(problems)
-    named = [host.strip() for host in environ.get("NEURODASH_HOSTS", "").split(",") if host.strip()]
     return Config(
-        content=tuple(Path(p) for p in json.loads(environ.get("NEURODASH_CONTENT") or "[]")),
+        content=content,
         url=url if not url or url.endswith("/") else url + "/",
         hosts=tuple(dict.fromkeys([*LOOPBACK, *([parts.hostname] if parts.hostname else []), *named])),
         data=_data_folder(environ),
         watch=chosen["NEURODASH_WATCH"] == "yes",
         on=on,
-        exported=environ.get("NEURODASH_EXPORT") == "yes",
+        exported=exported,
         database=database,
         keys=environ.get("NEURODASH_KEYS", ""),
         mail=mail,
@@ -151,6 +165,45 @@ def _one_of(
     if value not in values:
         problems.append(Problem(name, f"“{value}”", " or ".join(values)))
     return value
+
+
+def _split(url: str) -> SplitResult:
+    """The parts of a URL; nothing in them where it is none."""
+    try:
+        parts = urlsplit(url)
+        return urlsplit("") if parts.port == 0 else parts  # asking for the port reads it
+    except ValueError:
+        return urlsplit("")
+
+
+def _is_host(name: str) -> bool:
+    return bool(HOST.fullmatch(f"[{name}]" if ":" in name else name))
+
+
+def is_database(url: str) -> bool:
+    """Whether `url` can be read as a database of ours."""
+    parts = _split(url)
+    if parts.scheme == "sqlite":
+        return True
+    return parts.scheme in DATABASES and not parts.fragment and "@" not in parts.path + parts.query
+
+
+def _folders(value: str, problems: list[Problem]) -> tuple[Path, ...]:
+    try:
+        found = json.loads(value or "[]")
+    except ValueError:
+        found = None
+    if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
+        problems.append(Problem("NEURODASH_CONTENT", "something else", 'a list of folders such as ["/srv/own"]'))
+        return ()
+    return tuple(map(Path, found))
+
+
+def give_to_owner(made: int | Path, folder: Path) -> None:
+    """What root makes in `folder` belongs to whom the folder belongs to: the service reads it later."""
+    if os.geteuid() == 0:
+        owner = folder.stat()
+        os.chown(made, owner.st_uid, owner.st_gid)
 
 
 def _data_folder(environ: os._Environ[str] | dict[str, str]) -> Path:
@@ -176,6 +229,7 @@ def secret_key(folder: Path) -> str:
             with tempfile.NamedTemporaryFile("w", dir=folder, prefix=".secret-") as draft:
                 draft.write(secrets.token_urlsafe(64))
                 draft.flush()
+                give_to_owner(draft.fileno(), folder)
                 with contextlib.suppress(FileExistsError):
                     os.link(draft.name, path)
         if not path.is_file():

@@ -15,12 +15,13 @@ from typing import Any
 
 from allauth.account.internal.flows.login import record_authentication
 from allauth.account.models import EmailAddress
+from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.auth import login
 from django.core.cache import cache
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 
 from neurodash.web.clinic import patients, plans
 from neurodash.web.people.models import Clinic, Membership, Seat, User
@@ -64,12 +65,17 @@ def prepare() -> list[tuple[str, str]]:
 
 def enter(request: HttpRequest, secret: str) -> HttpResponse:
     """Sign in by a link of the demonstration; it works once."""
-    email = cache.get(_key(secret))
-    if not settings.CONFIG.demo or email is None or not cache.delete(_key(secret)):
+    if not settings.CONFIG.demo:
         raise Http404
+    email = cache.get(_key(secret))
+    if request.method == "HEAD":  # somebody looks whether it is there
+        return HttpResponse(status=200 if email else 404)
+    if email is None or not cache.delete(_key(secret)):
+        return render(request, "people/demo_used.html", status=404)
     one = next(each for each in CAST if each.email == email)
     user = User.objects.get(email=email)
     login(request, user, backend=BACKEND)
+    UserSession.objects.create_from_request(request)
     record_authentication(request, user, method="demonstration")  # a link counts as a sign-in of this minute
     return redirect(one.start)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import shutil
+import sqlite3
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,11 +16,12 @@ from urllib.parse import urlsplit
 import django
 from django.apps import apps
 from django.core import mail
-from django.db import connection
+from django.db import DatabaseError, connection
 
 from neurodash import library
 from neurodash.errors import DataError, Problem
 from neurodash.web import backup, config, record, sealed
+from neurodash.wording import count
 
 State = Literal["well", "note", "wrong"]
 DISK_SPARE = 500 * 2**20  # bytes. Ours: the record, a backup and a log for a while
@@ -61,11 +63,19 @@ def examine() -> Iterator[Finding]:
         yield from _wrong("secret key", error)
         return
     django.setup()  # not before its settings can be read
-    yield from _record(settings)
+    try:
+        yield from _record(settings)
+    except DataError as error:
+        yield from _wrong("record", error)
+    except (DatabaseError, sqlite3.Error) as error:
+        yield from _wrong("record", DataError([record.unreachable(error)]))
 
 
 def send_mail(address: str) -> Finding:
-    """Send one mail to `address` the way the site would."""
+    """Send one mail to `address` the way the site would; none where mail goes to the console."""
+    if config.read().mail == "console":
+        mend = "Set NEURODASH_MAIL=smtp://user:password@host:587 first."
+        return Finding("mail sent", "wrong", "no mail was sent: NEURODASH_MAIL is the console", mend)
     try:
         mail.send_mail("NeuroDash can send mail", "You asked for this with `neurodash doctor --mail`.", None, [address])
     except (OSError, ValueError) as error:  # smtplib's errors are OSErrors
@@ -119,9 +129,13 @@ def _mail(settings: config.Config) -> Iterator[Finding]:
 
 def _folder(folder: Path) -> Finding:
     told = folder.stat()
-    if not os.access(folder, os.W_OK | os.X_OK):
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         mend = f"chown it to who runs the site, or set NEURODASH_DATA. It belongs to user {told.st_uid}."
         return Finding("data folder", "wrong", f"{folder} cannot be written to", mend)
+    if others := [path for path in sorted(folder.iterdir()) if path.lstat().st_uid != told.st_uid]:
+        names = " ".join(map(str, others))
+        mend = f"chown --reference={folder} {names}, and run commands as the user of the site."
+        return Finding("data folder", "wrong", f"belongs to another user than {names}", mend)
     open_to_others = [path for path in (folder, *sorted(folder.glob("record.sqlite3*"))) if _others_may_read(path)]
     if open_to_others:
         names = " ".join(map(str, open_to_others))
@@ -131,6 +145,13 @@ def _folder(folder: Path) -> Finding:
 
 def _others_may_read(path: Path) -> bool:
     return bool(stat.S_IMODE(path.stat().st_mode) & 0o077)
+
+
+def _copies() -> Iterator[Finding]:
+    if left := backup.copies_left():
+        names = " ".join(map(str, left))
+        found = f"copies of the record that a backup or a restore left when it was cut off: {names}"
+        yield Finding("copies", "wrong", found, f"rm -r {names}, or run it again: the next run takes them away.")
 
 
 def _disk(settings: config.Config) -> Finding:
@@ -147,29 +168,29 @@ def _library(settings: config.Config) -> Iterator[Finding]:
         found = library.load([library.CONTENT, *settings.content], on=settings.today())
     except DataError as error:
         mend = "`neurodash library check` tells all of them."
-        yield Finding("library", "wrong", f"{len(error.problems)} problems, such as {error.problems[0]}", mend)
+        told = f"{count(len(error.problems), 'problem')}, such as {error.problems[0]}"
+        yield Finding("library", "wrong", told, mend)
     else:
         yield Finding("library", "well", f"version {found.version}")
 
 
 def _record(settings: config.Config) -> Iterator[Finding]:
     path = record.file()
+    if record.has_vanished():
+        raise DataError([record.absent()])
     if path is not None and not path.exists():
         yield Finding("record", "wrong", f"{path} is not there", "`neurodash migrate` makes a new one.")
         return
-    try:
-        waiting = record.waiting()
-    except DataError as error:
-        yield from _wrong("record", error)
-        return
+    yield from _copies()
+    waiting = record.waiting()
+    if told := record.damage():
+        raise DataError([record.damaged(told)])
     if waiting:
         yield Finding("record", "wrong", f"{len(waiting)} steps behind this program", "`neurodash migrate`")
         return
     rows = record.counts()
-    told = (
-        f"{'SQLite' if path else 'PostgreSQL'}, {rows['people_user']:,} accounts, {rows['clinic_patient']:,} patients"
-    )
-    yield Finding("record", "well", told)
+    held = f"{count(rows['people_user'], 'account')}, {count(rows['clinic_patient'], 'patient')}"
+    yield Finding("record", "well", f"{'SQLite' if path else 'PostgreSQL'}, {held}")
     if path is None:
         yield from _postgresql()
     yield from _keys(settings)
@@ -205,8 +226,7 @@ def _keys(settings: config.Config) -> Iterator[Finding]:
         yield from _wrong("keys", error)
         return
     if missing := used - set(ring.names):
-        names = ", ".join(sorted(name.hex() for name in missing))
-        yield Finding("keys", "wrong", f"what was sealed with {names} cannot be opened", "Put that key back.")
+        yield from _wrong("keys", DataError([record.missing_keys(missing)]))
         return
     unopened = _unopened(ring)
     if unopened:
@@ -262,4 +282,6 @@ def _backup(holds_anything: bool) -> Finding:
         return Finding("backup", state, "none was made yet", mend)
     age = dt.datetime.now(dt.UTC) - last
     told = f"the last one on {last:%Y-%m-%d %H:%M} UTC"
+    if -age > CLOCK_OFF:
+        return Finding("backup", "wrong", f"{told}, which is in the future", f"{SET_CLOCK} Then make a backup.")
     return Finding("backup", "wrong", told, mend) if age > BACKUP_OLD else Finding("backup", "well", told)

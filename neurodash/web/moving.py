@@ -19,7 +19,7 @@ from django.db import DatabaseError, connection, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from neurodash.errors import DataError, Problem
-from neurodash.web import record
+from neurodash.web import config, record
 
 TARGET = "target"
 BATCH = 2000  # rows read, sent and compared at a time
@@ -55,9 +55,7 @@ def move(url: str, *, progress: Progress = lambda table, rows: None) -> dict[str
     """
     if connection.vendor != "sqlite":
         raise DataError([Problem("the record", "not in SQLite", "a SQLite record", "Unset DATABASE_URL.")])
-    if record.waiting():
-        mend = "Run `neurodash migrate` first."
-        raise DataError([Problem("the record", "not of this program's shape yet", "one that is", mend)])
+    record.refuse_unready()
     target = _target(url)
     with record.alone(), closing(target):
         try:
@@ -74,12 +72,10 @@ def move(url: str, *, progress: Progress = lambda table, rows: None) -> dict[str
 
 
 def _target(url: str) -> BaseDatabaseWrapper:
-    try:
-        database = dj_database_url.parse(url)
-    except ValueError:
-        database = {"ENGINE": ""}
+    database = dj_database_url.parse(url) if config.is_database(url) else {"ENGINE": ""}
     if "postgresql" not in database["ENGINE"]:
-        raise DataError([Problem("URL", "something else", "postgresql://user:password@host:5432/name")])
+        accepted = "postgresql://user:password@host:5432/name"
+        raise DataError([Problem("URL", "something else", accepted, config.IN_PASSWORDS)])
     database.setdefault("OPTIONS", {}).setdefault("connect_timeout", 10)
     connections.settings[TARGET] = connections.configure_settings({"default": {}, TARGET: database})[TARGET]
     return connections[TARGET]

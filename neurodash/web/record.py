@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +19,10 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 
 from neurodash.errors import DataError, Problem
-from neurodash.web import sealed
+from neurodash.web import config, sealed
+from neurodash.wording import count
 
+STAMP = "last_backup"  # in the data folder: when a backup was last made, and where
 LOCK = ".in-use"  # in the data folder: shared by servers, taken alone by what may not meet one
 _held: list[BinaryIO] = []  # open until this process and every worker forked from it have ended
 
@@ -77,10 +80,14 @@ def refuse_newer(applied: list[str], where: str, ours: MigrationLoader | None = 
 
 
 def migrate() -> list[str]:
-    """Bring the database to this program's shape; what was applied. Raises DataError where that cannot be done."""
-    if path := file():
+    """Bring the database to this program's shape; what was applied. Raises DataError where that cannot be done, and where a
+    record that had backups is gone: an empty one in its place would look like it."""
+    if has_vanished():
+        raise DataError([absent()])
+    if (path := file()) and not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.touch(mode=0o600)
+        config.give_to_owner(path, path.parent)
     applied = waiting()
     try:
         if applied:
@@ -89,6 +96,88 @@ def migrate() -> list[str]:
     except DatabaseError as error:
         raise DataError([unreachable(error)]) from None
     return applied
+
+
+def is_there() -> bool:
+    """Whether there is anything where the record is kept; asking makes nothing. Raises DataError."""
+    if path := file():
+        return path.exists() and path.stat().st_size > 0
+    try:
+        with connection.cursor() as cursor:
+            return bool(connection.introspection.table_names(cursor))
+    except DatabaseError as error:
+        raise DataError([unreachable(error)]) from None
+
+
+def has_vanished() -> bool:
+    """Whether backups were made of a record that is no longer there. Raises DataError."""
+    return (settings.CONFIG.data / STAMP).exists() and not is_there()
+
+
+def absent() -> Problem:
+    """That there is no record, and where it was looked for."""
+    where, stamp = str(file() or "DATABASE_URL"), settings.CONFIG.data / STAMP
+    if stamp.exists():
+        mend = f"`neurodash restore` the newest backup. To begin anew, move {stamp} away first."
+        return Problem(where, "no record, although backups of it were made", "the record", mend)
+    return Problem(where, "no record", "the record of an installation", "Set NEURODASH_DATA to the folder it is in.")
+
+
+def refuse_unready() -> None:
+    """Raise DataError unless the record is there, sound, and of this program's shape."""
+    if not is_there():
+        raise DataError([absent()])
+    behind = waiting()
+    if told := damage():
+        raise DataError([damaged(told)])
+    if behind:
+        mend = "Run `neurodash migrate` first."
+        raise DataError([Problem("the record", "not of this program's shape yet", "one that is", mend)])
+
+
+def damage() -> str:
+    """What SQLite's quick check finds wrong with its file; nothing where it is sound. PostgreSQL looks after its own."""
+    if connection.vendor != "sqlite":
+        return ""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA quick_check(1)")
+            told = str(cursor.fetchone()[0])
+    except DatabaseError as error:
+        return _said(error)
+    return "" if told == "ok" else " ".join(told.split())
+
+
+def damaged(told: str) -> Problem:
+    mend = "Stop the server and `neurodash restore` the newest backup; what is there now is kept beside it."
+    return Problem(str(file()), f"damaged ({told})", "a sound record", mend)
+
+
+def refuse_missing_keys() -> None:
+    """Raise DataError where something is sealed with a key that is not at hand, or the keys cannot be read."""
+    data, words = settings.CONFIG.data, settings.CONFIG.keys
+    try:
+        used = keys_in_use()
+    except DatabaseError as error:
+        raise DataError([unreachable(error)]) from None
+    if (used or words.strip() or sealed.key_file(data).exists()) and (
+        missing := used - set(sealed.load(data, words).names)
+    ):
+        raise DataError([missing_keys(missing)])
+
+
+def missing_keys(missing: set[bytes]) -> Problem:
+    """That values are sealed with keys that are not at hand, by their names, and where to add them."""
+    path = sealed.key_file(settings.CONFIG.data)
+    where = "NEURODASH_KEYS" if settings.CONFIG.keys.strip() else str(path)
+    names = ", ".join(sorted(name.hex() for name in missing))
+    mend = f"Add {'it' if len(missing) == 1 else 'them'} behind what is there, from where you keep the keys apart."
+    return Problem(
+        where,
+        f"without {count(len(missing), 'key')} that the record is sealed with ({names})",
+        "every key in use",
+        mend,
+    )
 
 
 def schema() -> list[str]:
@@ -150,7 +239,10 @@ def alone() -> Iterator[None]:
 def _lock(kind: int, found: str, mend: str) -> BinaryIO:
     folder = settings.CONFIG.data
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    is_new = not (folder / LOCK).exists()
     opened = os.fdopen(os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
+    if is_new:
+        config.give_to_owner(opened.fileno(), folder)
     try:
         fcntl.flock(opened, kind | fcntl.LOCK_NB)
     except OSError:
@@ -169,13 +261,26 @@ def _refuse_other_sessions() -> None:
     except DatabaseError as error:
         raise DataError([unreachable(error)]) from None
     if others:
-        found = f"in use by {others} other session{'' if others == 1 else 's'} of the database"
+        found = f"in use by {count(others, 'other session')} of the database"
         raise DataError([Problem("the record", found, "a record that nobody else holds", "Stop them first.")])
 
 
 def unreachable(error: Exception) -> Problem:
     """What a database said, as a problem."""
-    told = " ".join(str(error).split())[:200]
-    return Problem(
-        "the record", f"a database that does not answer ({told})", "a database", "`neurodash doctor` says more."
-    )
+    told = _said(error)
+    if connection.vendor != "sqlite":
+        mend = "Does it run, and is DATABASE_URL right?"
+        return Problem("the record", f"a database that does not answer ({told})", "a database", mend)
+    where, code = str(file()), getattr(error.__cause__ or error, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_FULL:
+        return Problem(where, "its disk is full", "a disk with room", "Make room and try again.")
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return Problem(where, "held by another program", "a record that nobody else holds", "Stop it first.")
+    if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
+        mend = "Run the command as the user the data folder belongs to."
+        return Problem(where, f"cannot be opened ({told})", "a file we may read and write", mend)
+    return damaged(told)
+
+
+def _said(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

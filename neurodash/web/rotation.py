@@ -22,17 +22,15 @@ Progress = Callable[[str, int], None]  # a column, and how many of its values we
 def rotate(*, drop_old: bool = False, progress: Progress = lambda column, done: None) -> tuple[int, int]:
     """Seal every value with a new key; with `drop_old`, take the old keys out of the file afterwards.
 
-    A rotation that was interrupted is gone on with instead of begun anew; one that only kept its old keys just drops them.
+    A rotation that was interrupted is gone on with instead of begun anew; with `drop_old` none is begun.
     Returns how many values were sealed anew and how many keys were taken out. Raises DataError where a server holds the
     record, a value cannot be opened (nothing is taken out then), or the keys stand in the environment and must be changed
     there first.
     """
     with record.alone():
-        if record.waiting():
-            mend = "Run `neurodash migrate` first."
-            raise DataError([Problem("the record", "not of this program's shape yet", "one that is", mend)])
+        record.refuse_unready()
         ring = sealed.load(settings.CONFIG.data, settings.CONFIG.keys)
-        if not (_is_under_way(ring) or (drop_old and len(ring.keys) > 1)):
+        if not _is_under_way(ring) and not drop_old:
             ring = _with_new_key(ring)
         done = sum(_seal_anew(column, ring, progress) for column in record.sealed_columns())
         if record.keys_in_use() - {ring.current}:
@@ -44,8 +42,7 @@ def _is_under_way(ring: sealed.Keyring) -> bool:
     """Whether values wait to be sealed with the first key. Raises DataError for values that no key at hand opens."""
     used = record.keys_in_use()
     if missing := used - set(ring.names):
-        names = ", ".join(sorted(name.hex() for name in missing))
-        raise DataError([Problem("the keys", f"none named {names}", "every key that something is sealed with")])
+        raise DataError([record.missing_keys(missing)])
     return len(ring.keys) > 1 and bool(used - {ring.current})
 
 

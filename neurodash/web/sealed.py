@@ -29,6 +29,7 @@ from django.conf import settings
 from django.db import models
 
 from neurodash.errors import DataError, Problem
+from neurodash.web import config
 
 FORMAT = b"\x01"
 KEY_BYTES, NONCE_BYTES, NAME_BYTES = 32, 12, 4
@@ -118,14 +119,18 @@ def key_file(folder: Path) -> Path:
     return folder / FILE
 
 
-def load(folder: Path, environment: str = "") -> Keyring:
-    """The ring of this installation: the environment's, or else that of the file, made at the first start. Raises DataError."""
+def load(folder: Path, environment: str = "", *, make: bool = False) -> Keyring:
+    """The ring of this installation: the environment's, or else that of the file. Only with `make` a file that is not there
+    is made: new keys beside sealed values would hide that the old ones are gone. Raises DataError."""
     if environment.strip():
         return read_keys(environment.replace(",", " ").split(), "NEURODASH_KEYS")
     path = key_file(folder)
     try:
-        if not path.exists():
+        if make:
             write_file(path, [new_key()], replace=False)
+        if not path.exists():
+            mend = "Put it back from where you keep it apart. For a new record it is made with the first patient."
+            raise DataError([Problem(str(path), "not there", "the keys that the record is sealed with", mend)])
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
             found = "keys that others may read"
             raise DataError([Problem(str(path), found, "mode 0600", f"chmod 600 {path}, then rotate the keys.")])
@@ -138,11 +143,13 @@ def load(folder: Path, environment: str = "") -> Keyring:
 def write_file(path: Path, words: Sequence[str], *, replace: bool = True) -> None:
     """The keys, whole or not at all, for the owner's eyes alone. Without `replace` a file that is there stays."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".keys-", delete=False) as draft:
-        draft.write("\n".join(words) + "\n")
-        draft.flush()
-        os.fsync(draft.fileno())
+    draft = tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".keys-", delete=False)  # noqa: SIM115  closed below
     try:
+        with draft:
+            draft.write("\n".join(words) + "\n")
+            draft.flush()
+            config.give_to_owner(draft.fileno(), path.parent)
+            os.fsync(draft.fileno())
         if replace:
             os.replace(draft.name, path)
         else:
@@ -160,8 +167,12 @@ def write_file(path: Path, words: Sequence[str], *, replace: bool = True) -> Non
 
 @cache
 def ring() -> Keyring:
-    """The ring of this process."""
-    return load(settings.CONFIG.data, settings.CONFIG.keys)
+    """The ring of this process; the first one makes the key file, while nothing is sealed."""
+    from neurodash.web import record  # noqa: PLC0415  it imports us
+
+    data, words = settings.CONFIG.data, settings.CONFIG.keys
+    is_first = not words.strip() and not key_file(data).exists() and not record.keys_in_use()
+    return load(data, words, make=is_first)
 
 
 class Sealed(models.BinaryField):

@@ -26,7 +26,7 @@ from neurodash.web import config
 
 # A worker that is still starting can miss the signal to stop; after this long it is ended. Requests take milliseconds.
 STOP_AFTER_S = 3
-THREADS = 4  # of a worker: somebody who sends a form slowly does not hold up the others
+THREADS = 32  # of a worker: each of them may be held by somebody who sends a form slowly
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -86,13 +86,15 @@ def preload() -> None:
 def open_record() -> list[str]:
     """Hold the record while this process or a worker of it lives, and bring it to this program's shape; what was done.
 
-    Raises DataError where it cannot be reached, is newer than this program, or is being restored.
+    Raises DataError where it cannot be reached, is gone or newer than this program, is being restored, or is sealed with a
+    key that is not at hand.
     """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "neurodash.web.settings")
     django.setup()
     record = importlib.import_module("neurodash.web.record")
     record.hold()
     applied: list[str] = record.migrate()
+    record.refuse_missing_keys()
     record.close()
     return applied
 
@@ -139,7 +141,7 @@ def _granian(host: str, port: int, workers: int, local: str, public: str) -> Non
         workers=workers,
         blocking_threads=THREADS,
         websockets=False,
-        log_level=LogLevels.warning,
+        log_level=LogLevels.error,  # it warns of as many threads as we want
         workers_kill_timeout=STOP_AFTER_S,
         respawn_failed_workers=True,
         http=HTTPModes.http1,  # idle connections are dropped in this mode; no proxy speaks HTTP/2 to us

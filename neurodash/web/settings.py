@@ -32,6 +32,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "neurodash.web.people.middleware.say_what_was_not_taken",
     "allauth.account.middleware.AccountMiddleware",
     "neurodash.web.shelf.library_first",
 ]
@@ -131,6 +132,9 @@ MFA_FORMS = {
     "reauthenticate": "neurodash.web.people.forms.EnterCodeAgain",
     "activate_totp": "neurodash.web.people.forms.ActivateApp",
     "add_webauthn": "neurodash.web.people.forms.AddPasskey",
+    "authenticate_webauthn": "neurodash.web.people.forms.UsePasskey",
+    "login_webauthn": "neurodash.web.people.forms.SignInWithPasskey",
+    "reauthenticate_webauthn": "neurodash.web.people.forms.UsePasskeyAgain",
     "edit_webauthn": "neurodash.web.people.forms.RenamePasskey",
 }
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]

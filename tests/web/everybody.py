@@ -144,7 +144,7 @@ RULES: dict[str, Rule] = {
     # administration
     "/administration/": Rule("administrator", get=(200, 302)), "/administration/library/": Rule("editor"),
     "/administration/people/<own:code>/": Rule("administrator", get=(200, 302)),
-    **{f"/administration/people/<own:code>/{act}/": ADMIN for act in ("grant", "end", "roles", "close", "open")},
+    **{f"/administration/people/<own:code>/{act}/": ADMIN for act in ("grant", "end", "roles", "close", "open", "forget-factors")},
     # the account
     **dict.fromkeys(
         ("/account/", "/account/delete/", "/account/email/", "/account/password/change/", "/account/password/set/",

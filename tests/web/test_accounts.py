@@ -21,6 +21,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from statistics import median
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -32,8 +33,8 @@ from django.db import connection
 from django.test import Client
 
 from neurodash.web.clinic.models import Patient
-from neurodash.web.people import taking_away
-from neurodash.web.people.models import Clinic, Event, Membership, Seat, Secret, User
+from neurodash.web.people import clinics, forms, taking_away
+from neurodash.web.people.models import Clinic, Event, Invitation, Membership, Seat, Secret, User
 from tests.conftest import Server, text_of
 from tests.web import cast as casting
 from tests.web.cast import PASSWORD, Cast, address
@@ -159,6 +160,70 @@ def test_an_address_another_account_has_confirmed_stays_there(cast: Cast) -> Non
     assert (cast["member"].email, cast["clinician"].email) == (address("member"), address("clinician"))
 
 
+@pytest.mark.parametrize("path", [SIGNUP, LOGIN, RESET, "/account/email/"])
+def test_an_address_longer_than_any_is_said_and_kept(path: str, cast: Cast) -> None:
+    client = entered("member") if path == "/account/email/" else Client()
+    if path == "/account/email/":
+        again(client)
+    long = f"{'a' * 60}@{'.'.join(['b' * 60] * 4)}.org"
+    page = client.post(path, {"email": long, "login": long, "password": NEW, "password1": NEW, "action_add": ""})
+    assert "at most 254 characters" in text_of(page.content)
+    assert long in page.content.decode()
+
+
+# Two at the same moment
+
+
+@pytest.fixture
+def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Let something happen just before `name` of `owner` is called for the first time."""
+
+    def before(owner: Any, name: str, first: Callable[[], object]) -> None:
+        own = getattr(owner, name)
+
+        def late(*args: Any, **more: Any) -> Any:
+            monkeypatch.setattr(owner, name, own)
+            first()
+            return own(*args, **more)
+
+        monkeypatch.setattr(owner, name, late)
+
+    return before
+
+
+def test_an_address_taken_at_the_same_moment_is_answered_like_one_that_was(db: None, meanwhile: Callable) -> None:
+    alone = said(Client(), SIGNUP, {"email": "one@example.org", "password1": NEW})
+
+    def other() -> None:
+        Client().post(SIGNUP, {"email": "two@example.org", "password1": NEW})
+        cache.clear()  # an address gets one mail in 3 minutes, and the page says so
+
+    meanwhile(forms.account.SignupForm, "clean", other)
+    assert said(Client(), SIGNUP, {"email": "two@example.org", "password1": NEW}) == alone
+    assert User.objects.filter(email="two@example.org").count() == 1
+
+
+def test_a_link_for_a_new_password_lets_in_one_of_two_at_the_same_moment(cast: Cast, meanwhile: Callable) -> None:
+    first, second = Client(), Client()
+    first.post(RESET, {"email": address("clinician")})
+    link = link_in(mail.outbox[-1], "password/reset/key")
+    for each in (first, second):
+        form = each.get(link, follow=True).redirect_chain[-1][0]
+    sent = {"password1": NEW, "password2": NEW}
+    meanwhile(forms.NewPassword, "save", lambda: first.post(form, sent))
+    late = second.post(form, {"password1": NEW[::-1], "password2": NEW[::-1]}, follow=True)
+    assert "does not work any more" in text_of(late.content)
+    assert (is_in(first), is_in(second)) == (True, False)
+    assert sign_in(Client(), "clinician", NEW).status_code == 302
+
+
+def test_an_account_deleted_at_the_same_moment_is_gone(cast: Cast, meanwhile: Callable) -> None:
+    client, member = about_to_leave("member"), cast["member"]
+    meanwhile(taking_away.administration, "locked", lambda: User.objects.get(pk=member.pk).delete())
+    assert client.post("/account/delete/").headers["Location"] == LOGIN
+    assert "Your account is deleted" in text_of(client.get(LOGIN).content)
+
+
 # The same answer for everybody
 
 
@@ -207,6 +272,47 @@ def test_and_it_takes_as_long(path: str, name: str, more: dict[str, str], cast: 
 
 
 # Signing in
+
+
+@pytest.mark.parametrize("path", ["/account/export/", "/account/delete/", f"/desk/{'a' * 16}/patients/new/"])
+def test_what_is_sent_after_the_session_ended_is_said_not_to_be_taken(path: str, cast: Cast) -> None:
+    led = Client().post(path, {"label": "P-1"}, follow=True)
+    assert led.redirect_chain[0][0].startswith(f"{LOGIN}?next=")
+    assert "Nothing was changed: you were no longer signed in" in text_of(led.content)
+    assert "Nothing was changed" not in text_of(Client().get(path, follow=True).content)
+    assert "Nothing was changed" not in text_of(Client().post("/account/logout/", follow=True).content)
+
+
+def test_whoever_signed_in_with_a_second_factor_just_now_is_not_asked_again(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret, _ = with_an_app(entered("clinician"))
+    client = Client()
+    sign_in(client, "clinician")
+    client.post("/account/2fa/authenticate/", {"code": code_of(secret, time.time() + 30)})
+    assert client.get("/account/delete/").status_code == 200
+    now = time.time
+    monkeypatch.setattr("time.time", lambda: now() + 601)
+    assert client.get("/account/delete/").headers["Location"].startswith("/account/reauthenticate/")
+
+
+@pytest.mark.parametrize("path", [SIGNUP, RESET])
+def test_the_page_after_a_mail_names_its_address(path: str, db: None) -> None:
+    led = Client().post(path, {"email": "new@example.org", "password1": NEW}, follow=True)
+    assert "We have sent a mail to new@example.org" in text_of(led.content)
+
+
+def test_an_invitation_brings_its_address_to_signing_up(cast: Cast) -> None:
+    Invitation.objects.create(
+        clinic=cast.lakeside,
+        email="guest@example.org",
+        role="reader",
+        proof=Invitation.proof_of("opened"),
+        by=cast["owner"],
+    )
+    client = Client()
+    client.get("/desk/invitation/?secret=opened")
+    assert 'value="guest@example.org"' in client.get(f"{SIGNUP}?next=/desk/invitation/").content.decode()
 
 
 def test_a_session_that_was_there_before_is_worth_nothing_after_signing_in(cast: Cast) -> None:
@@ -378,6 +484,8 @@ def test_an_email_changes_when_the_new_one_is_confirmed_and_the_old_one_is_told(
     told = mail.outbox[-1]
     assert told.to == [address("clinician")]
     assert "moved@example.org instead of clinician@example.org" in str(told.body)
+    assert "tell whoever runs this site at once" in str(told.body)
+    assert "/password/reset/" not in str(told.body), "the old address has no account any more"
 
 
 def test_a_link_in_a_mail_leads_to_the_public_name_whatever_the_request_said(cast: Cast, settings) -> None:
@@ -443,6 +551,35 @@ def test_guessing_at_a_code_ends_after_a_few_tries(cast: Cast) -> None:
     assert "Too many tries" in text_of(answers[-1].content)
 
 
+def test_the_code_that_switched_an_app_on_signs_nobody_in(cast: Cast) -> None:
+    now = time.time()
+    secret, _ = with_an_app(entered("clinician"))
+    new = Client()
+    sign_in(new, "clinician")
+    for moment in (now, time.time()):
+        new.post("/account/2fa/authenticate/", {"code": code_of(secret, moment)})
+        assert not is_in(new)
+
+
+@pytest.mark.parametrize(
+    "credential", ["[" * 5000, '{"id":"\\u0000"}', '"\\ud800"', '{"id":"a","rawId":"a"}', '{"response": 1}']
+)
+@pytest.mark.parametrize("page", ["login", "add", "second step"])
+def test_what_no_passkey_answers_is_an_error_of_the_form(page: str, credential: str, cast: Cast) -> None:
+    client, path = Client(), f"/account/2fa/webauthn/{page}/"
+    if page == "second step":
+        with_an_app(entered("clinician"))
+        sign_in(client, "clinician")
+        path = "/account/2fa/authenticate/"
+    elif page != "login":
+        client = entered("clinician")
+        again(client)
+    client.get(path)
+    answer = client.post(path, {"credential": credential}, follow=True)
+    assert answer.status_code == 200
+    assert re.search("This passkey could not be used|This code does not fit", text_of(answer.content))
+
+
 @pytest.mark.parametrize(
     "path",
     ["/account/2fa/totp/activate/", "/account/2fa/webauthn/add/", "/account/2fa/recovery-codes/generate/", "/account/delete/"],
@@ -469,6 +606,12 @@ def test_the_account_page_leads_to_a_second_factor_until_there_is_one(cast: Cast
     assert "10 left" in page
 
 
+def test_the_account_is_found_from_every_page(cast: Cast) -> None:
+    for path, times in (("/", 1), ("/desk/clinics/", 2), ("/desk/clinics/new/", 2)):
+        page = entered("member").get(path).content.decode()
+        assert page.count('<a href="/account/">Your account</a>') == times, path
+
+
 def test_a_name_is_changed_and_nothing_else(cast: Cast) -> None:
     client = entered("clinician")
     sent = {"name": " Dr Ada Quill ", "is_administrator": "on", "is_editor": "on", "email": "x@example.org"}
@@ -484,6 +627,27 @@ def test_a_name_is_changed_and_nothing_else(cast: Cast) -> None:
     assert "at most 80 characters" in text_of(refused.content)
     user.refresh_from_db()
     assert user.name == "Dr Ada Quill"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "https://evil.com/login and www.evil.com",
+        "You won at evil.com/win",
+        "evil.com:80/win",
+        "Ada\u202eQuill",
+        "Ada\u2028Quill",
+    ],
+)
+def test_no_name_is_a_link_in_a_mail_or_hides_a_sign(name: str, cast: Cast) -> None:
+    client = entered("member")
+    refused = client.post("/account/", {"name": name})
+    assert "no web address" in text_of(refused.content)
+    assert not User.objects.filter(name=name).exists()
+    with pytest.raises(clinics.Refused, match="no web address"):
+        clinics.open_clinic(name=name, by=cast["member"])
+    for fine in ("Dr. A. Quill, M.Sc.", "Physio/Ergo St. Mary’s", "Ada Quill (she/her)"):
+        assert client.post("/account/", {"name": fine}).status_code == 302, fine
 
 
 def test_no_page_of_an_account_speaks_with_anothers_voice(cast: Cast) -> None:
@@ -549,6 +713,22 @@ def test_other_rooms_add_what_is_a_persons_own(cast: Cast, monkeypatch: pytest.M
     monkeypatch.setattr(taking_away, "PARTS", [lambda user: {"protocols/mine.json": user.code.encode()}])
     with taking_away.take_away(cast["clinician"]) as file, zipfile.ZipFile(file) as archive:
         assert archive.read("protocols/mine.json").decode() == cast["clinician"].code
+
+
+# Leaving a clinic
+
+
+def test_the_only_owner_is_told_before_the_button_that_they_cannot_leave(cast: Cast) -> None:
+    for who, clinic, way in (
+        ("stranger", cast.harbour, "/account/delete/"),
+        ("owner", cast.lakeside, f"/desk/{cast.lakeside.code}/people/"),
+    ):
+        page = entered(who).get(f"/desk/{clinic.code}/people/leave/").content.decode()
+        assert "A clinic needs an owner, and you are the only one." in text_of(page)
+        assert f'href="{way}"' in page
+        assert ">Leave " not in page.split("</h1>")[1]
+    page = entered("clinician").get(f"/desk/{cast.lakeside.code}/people/leave/").content.decode()
+    assert ">Leave Lakeside Neuro</button>" in page
 
 
 # Deleting an account

@@ -159,10 +159,9 @@ def test_a_passkey_is_added_and_signs_in_alone(newcomer: Callable[..., tuple[Pag
         expect(page.get_by_role("heading", name="One more step")).to_be_visible()
         page.get_by_role("button", name="Use a passkey").click()
         page.wait_for_url(f"{site}/desk/**")
-        page.goto(f"{site}/account/2fa/webauthn/")
-        page.get_by_role("link", name="Remove").click()
-        page.get_by_role("link", name="Use a passkey").click()
+        page.goto(f"{site}/account/2fa/webauthn/reauthenticate/?next=/account/2fa/webauthn/")
         page.get_by_role("button", name="Use a passkey").click()
+        page.get_by_role("link", name="Remove").click()
         page.get_by_role("button", name="Remove it").click()
         expect(page.get_by_text("The passkey is removed.")).to_be_visible()
 
@@ -269,3 +268,25 @@ def test_every_page_is_sound_narrow_and_in_both_schemes(scheme: str, enter: Call
     out.get_by_role("button", name="Make an account").click()
     expect(out.locator("#mend")).to_be_focused()
     assert axe(out) == []
+
+
+def test_a_long_name_stays_within_the_page(enter: Callable[..., Page], desk: Server) -> None:
+    for path, place, width in (
+        (f"/desk/{desk.lakeside}/people/", ".at-clinic strong", 390),  # type: ignore[attr-defined]
+        (f"/desk/{desk.lakeside}/people/leave/", ".button", 390),  # type: ignore[attr-defined]
+        ("/account/", ".facts dd span", 410),
+    ):
+        page = enter("owner", path, width)
+        page.locator(place).first.evaluate("each => { each.textContent = 'm'.repeat(53); }")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+
+
+def test_on_paper_there_is_nothing_to_press(enter: Callable[..., Page]) -> None:
+    page = enter("administrator", "/administration/?q=onlooker")
+    page.get_by_role("link", name="onlooker@example.org").click()
+    page.get_by_role("button", name="Save the roles").click()
+    expect(page.get_by_text("The roles are saved.")).to_be_visible()
+    page.emulate_media(media="print")
+    for gone in (page.get_by_role("button"), page.locator(".messages"), page.get_by_role("heading", name="Roles")):
+        expect(gone.filter(visible=True)).to_have_count(0)
+    expect(page.get_by_role("heading", name="onlooker@example.org")).to_be_visible()

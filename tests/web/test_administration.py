@@ -14,20 +14,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.conf import settings
+from django.core import mail
 from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from neurodash.web.people import administration, events, permissions
 from neurodash.web.people.membership import Refused
-from neurodash.web.people.models import Event, Membership, User
+from neurodash.web.people.models import Event, Membership, Secret, User
 from neurodash.web.shelf import shelf
 from tests.chromium import axe, needs_chromium
 from tests.conftest import run, text_of
 from tests.web.cast import PASSWORD, PEOPLE, Cast, address
 
-ACTS = ("grant", "end", "roles", "close", "open")
+ACTS = ("grant", "end", "roles", "close", "open", "forget-factors")
 
 
 def page_of(user: User, act: str = "") -> str:
@@ -262,6 +264,36 @@ def test_closing_an_account_ends_its_sessions_for_good(cast: Cast, admin: Client
     assert did == ["account closed", "account opened"]
 
 
+def test_who_lost_every_second_factor_gets_in_by_the_password_again(
+    cast: Cast, admin: Client, django_capture_on_commit_callbacks: Any
+) -> None:
+    reader, inside = cast["reader"], signed_in("reader")
+    assert "Take the second factors away" not in admin.get(page_of(reader)).content.decode()
+    for kind in ("totp", "recovery_codes"):
+        Authenticator.objects.create(user=reader, type=kind, data={"secret": Secret.objects.create(value="x").code})
+    lost = Client().post("/account/login/", {"login": address("reader"), "password": PASSWORD}, follow=True)
+    assert "Ask whoever runs this site" in text_of(lost.content)
+    assert "Take the second factors away" in admin.get(page_of(reader)).content.decode()
+    assert admin.post(page_of(reader, "forget-factors"), {"factors_reason": " "}).status_code == 400
+    assert Authenticator.objects.filter(user=reader).count() == 2
+    with django_capture_on_commit_callbacks(execute=True):
+        answer = admin.post(page_of(reader, "forget-factors"), {"factors_reason": "lost the phone"})
+    assert "The second factors are taken away" in say(answer, admin)
+    assert not Authenticator.objects.filter(user=reader).exists()
+    assert not Secret.objects.exists()
+    assert inside.get("/account/").status_code == 302
+    assert signed_in("reader").get("/account/").status_code == 200
+    assert (mail.outbox[-1].to, mail.outbox[-1].subject) == (
+        [address("reader")], "Your second factors for NeuroDash were taken away",
+    )  # fmt: skip
+    event = Event.objects.get(did="second factors taken away")
+    assert (event.who, event.about, event.more) == (
+        cast["administrator"].code, reader.code, {"reason": "lost the phone"},
+    )  # fmt: skip
+    again = admin.post(page_of(reader, "forget-factors"), {"factors_reason": "once more"})
+    assert "has no second factor" in say(again, admin)
+
+
 def test_nothing_about_patients_is_reachable_from_here(cast: Cast, admin: Client) -> None:
     events.record(
         "patient seen", by=cast["clinician"], clinic=cast.lakeside, patient="a" * 16, about=cast["clinician"].code
@@ -332,6 +364,22 @@ def test_a_made_account_sets_its_password_once(client: Client) -> None:
     assert Client().get(path).status_code != 302, "the link is used up"
 
 
+def test_the_command_line_takes_lost_factors_away(tmp_path: Any) -> None:
+    env = {"NEURODASH_DATA": str(tmp_path / "data")}
+    assert run("people", "add", "ann@example.org", env=env).returncode == 0
+    none = run("people", "forget-factors", "ann@example.org", env=env)
+    assert (none.returncode, "has no second factor" in none.stderr) == (2, True), none.stderr
+    add = (
+        "import django; django.setup(); from allauth.mfa.models import Authenticator; from neurodash.web.people.models import User; "
+        "Authenticator.objects.create(user=User.objects.get(), type='totp', data={})"
+    )
+    made = {**os.environ, **env, "DJANGO_SETTINGS_MODULE": "neurodash.web.settings"}
+    subprocess.run([sys.executable, "-c", add], env=made, check=True, timeout=60)
+    taken = run("people", "forget-factors", "Ann@example.org", env=env)
+    assert "signs in with the password alone" in taken.stdout, taken.stderr
+    assert run("people", "forget-factors", "ann@example.org", env=env).returncode == 2
+
+
 @pytest.mark.django_db
 def test_an_address_that_nobody_confirmed_gets_no_role() -> None:
     from allauth.account.models import EmailAddress
@@ -365,6 +413,7 @@ class TestInABrowser:
         assert axe(page) == []
         page.get_by_role("button", name="Give the membership").press("Enter")
         expect(page.get_by_role("heading", name="Nothing was changed")).to_be_visible()
+        expect(page.locator("#mend")).to_be_focused()
         assert axe(page) == []
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         page.get_by_role("radio", name="without end").press("Space")

@@ -64,7 +64,7 @@ def test_the_data_can_be_pooled_again_from_the_csv(answer) -> None:
 
 def test_a_wish_nobody_can_have_changes_nothing(answer) -> None:
     plain = text_of(answer(BALANCE)[2])
-    for wish in ("?out=nobody", "?out=", "?out=%00%ff", "?out=%3Cscript%3E", "?in=kalron2016", "?out=coote2017"):
+    for wish in ("?out=nobody", "?out=", "?out=%ff", "?out=%3Cscript%3E", "?in=kalron2016", "?out=coote2017"):
         status, _, body = answer(BALANCE + wish)
         assert status == 200, wish
         assert text_of(body) == plain, wish

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import Server, run
+from tests.conftest import Server, environment, run
 from tests.web.writers import HALF, Writers, ask, opened, seeded
 
 pytestmark = pytest.mark.record
@@ -22,26 +29,21 @@ def env(data: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A record with the cast and one sealed patient, and a backup of it with its keys inside."""
-    data = seeded(tmp_path_factory.mktemp("made"))
+    data = seeded(tmp_path_factory.mktemp("made") / "site")
     sealed = (
         "import os, django; django.setup(); from neurodash.web.clinic.models import Clinic, Patient; "
         "Patient.objects.create(clinic=Clinic.objects.first(), label='P-1', notes='walks with a stick')"
     )
     python(data, sealed)
-    file = data / "made.backup"
+    file = data.parent / "made.backup"
     told = run("backup", file, "--with-keys", env=env(data))
     assert told.returncode == 0, told.stderr
     return data, file
 
 
-def python(data: Path, code: str) -> str:
+def python(data: Path, code: str, **more: str) -> str:
     """Run a line in a process with this installation's settings."""
-    import subprocess
-    import sys
-
-    from tests.conftest import environment
-
-    told = environment({**env(data), "DJANGO_SETTINGS_MODULE": "neurodash.web.settings"})
+    told = environment({**env(data), "DJANGO_SETTINGS_MODULE": "neurodash.web.settings", **more})
     return subprocess.run([sys.executable, "-c", code], env=told, capture_output=True, text=True, check=True).stdout
 
 
@@ -150,6 +152,51 @@ def test_a_file_cut_short_changed_or_of_a_newer_shape_is_refused_and_nothing_is_
     assert not list(data.glob("*.before-*"))
 
 
+def test_a_manifest_of_other_types_is_refused(made: tuple[Path, Path], tmp_path: Path) -> None:
+    for name, value in (("schema", 3), ("rows", ["x"]), ("keys", None), ("parts", "record.sqlite3"), ("database", [])):
+        odd = json.dumps({**manifest(made[1]), name: value}).encode()
+        told = run("restore", changed(made[1], tmp_path / name, manifest_json=odd), env=env(tmp_path / "site"))
+        assert told.returncode == 2, name
+        assert "not what we write" in told.stderr
+        assert "Traceback" not in told.stderr
+
+
+@pytest.mark.parametrize("name", ["record.sqlite3", "record.sqlite3-wal", "keys", "mine.backup", "../pipe", "../link"])
+def test_a_backup_takes_the_place_of_nothing_but_a_backup(made: tuple[Path, Path], tmp_path: Path, name: str) -> None:
+    data = shutil.copytree(made[0], tmp_path / "site")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(data / "keys")
+    before = {path.name: path.read_bytes() for path in data.iterdir() if path.name in ("record.sqlite3", "keys")}
+    told = run("backup", data / name, env=env(data))
+    assert told.returncode == 2, told.stdout
+    assert "Nothing was changed." in told.stderr
+    assert {path.name: path.read_bytes() for path in data.iterdir() if path.name in before} == before
+    assert (tmp_path / "pipe").is_fifo()
+    assert not (data / "mine.backup").exists()
+
+
+def test_without_a_record_nothing_makes_one_and_the_file_that_was_looked_for_is_named(tmp_path: Path) -> None:
+    here = {**env(tmp_path / "site"), "DATABASE_URL": ""}
+    record = tmp_path / "site" / "record.sqlite3"
+    for words in (["backup", tmp_path / "b"], ["keys", "rotate"], ["migrate-to", "postgresql://me@127.0.0.1:1/x"]):
+        told = run(*words, env=here)
+        assert (told.returncode, record.exists()) == (2, False), words
+        assert f"{record}: no record" in told.stderr
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or "DATABASE_URL" in os.environ, reason="only root can give files away, and the record is one"
+)
+def test_what_root_makes_belongs_to_whom_the_data_folder_belongs_to(made: tuple[Path, Path], tmp_path: Path) -> None:
+    data = tmp_path / "site"
+    data.mkdir(mode=0o700)
+    os.chown(data, 65534, 65534)
+    for words in (["migrate"], ["backup", tmp_path / "b"], ["restore", made[1]], ["keys", "rotate"]):
+        told = run(*words, env=env(data))
+        assert told.returncode == 0, told.stderr
+        assert {path.name for path in data.iterdir() if path.stat().st_uid != 65534} == set(), words
+
+
 def test_a_restore_waits_for_no_server_it_refuses(made: tuple[Path, Path], tmp_path: Path) -> None:
     server = Server(seeded(tmp_path))
     try:
@@ -216,6 +263,79 @@ class TestInSqlite:
         assert not (tmp_path / "bad").exists()
         assert run("restore", tmp_path / "good", env=told).returncode == 0
         assert ask_sqlite(record, COUNT) == 10
+
+    def test_a_damaged_page_is_told_with_the_mend_by_every_command(self, data: Path, tmp_path: Path) -> None:
+        told, record = {**env(data), **self.ENV}, data / "record.sqlite3"
+        page = ask_sqlite(record, "SELECT rootpage FROM sqlite_master WHERE name = 'people_clinic'")
+        size = ask_sqlite(record, "PRAGMA page_size")
+        with record.open("r+b") as file:
+            file.seek((page - 1) * size)
+            file.write(b"\x55" * size)
+        target = "postgresql://me@127.0.0.1:1/x"
+        for words in (
+            ["backup", tmp_path / "b"],
+            ["keys", "rotate"],
+            ["migrate-to", target],
+            ["doctor"],
+            ["people", "list"],
+        ):
+            refused = run(*words, env=told)
+            assert refused.returncode == (1 if words == ["doctor"] else 2), words
+            assert "damaged" in refused.stdout + refused.stderr
+            assert "`neurodash restore` the newest backup" in refused.stdout + refused.stderr
+            assert "Traceback" not in refused.stderr
+
+    @pytest.mark.parametrize("words", ["backup", "restore"])
+    def test_without_room_it_says_where_and_changes_nothing(self, data: Path, tmp_path: Path, words: str) -> None:
+        told = {**env(data), **self.ENV}
+        assert run("backup", tmp_path / "b", env=told).returncode == 0
+        before = (tmp_path / "b").read_bytes()
+        refused = subprocess.run(
+            [sys.executable, "-m", "neurodash", words, str(tmp_path / "b")],
+            env=environment(told),
+            capture_output=True,
+            text=True,
+            check=False,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)),
+        )
+        assert refused.returncode == 2
+        place = tmp_path if words == "backup" else data
+        assert f"{place}: no room" in refused.stderr
+        assert "Nothing was changed." in refused.stderr
+        assert "Traceback" not in refused.stderr
+        assert (tmp_path / "b").read_bytes() == before
+        assert not list(data.glob("*.before-*"))
+
+    def test_what_a_run_that_was_cut_off_left_is_taken_away(self, data: Path, tmp_path: Path) -> None:
+        told = {**env(data), **self.ENV}
+        left, other = tmp_path / ".b-abcdefgh", tmp_path / ".b-notours1"
+        for folder, name in ((left, "keys"), (other, "letters"), (data / ".record.sqlite3-abcdefgh", "record.sqlite3")):
+            folder.mkdir()
+            (folder / name).touch()
+        assert run("backup", tmp_path / "b", env=told).returncode == 0
+        assert not left.exists()
+        assert other.exists()
+        left.mkdir()
+        (left / "keys").touch()
+        found = next(line for line in run("doctor", env=told).stdout.splitlines() if "cut off" in line)
+        assert f"{data / '.record.sqlite3-abcdefgh'} {left}" in found
+        assert run("restore", tmp_path / "b", env=told).returncode == 0
+        assert not (data / ".record.sqlite3-abcdefgh").exists()
+
+    def test_ended_from_outside_a_backup_tidies_up(self, data: Path, tmp_path: Path) -> None:
+        here = tmp_path / "backups"
+        here.mkdir()
+        python(data, "import django; django.setup(); from neurodash.web.people import events\n"
+                     "from django.db import transaction\nwith transaction.atomic():\n"
+                     " [events.record('patient seen', patient='0' * 16) for _ in range(20000)]", **self.ENV)  # fmt: skip
+        words = [sys.executable, "-m", "neurodash", "backup", str(here / "b")]
+        running = subprocess.Popen(words, env=environment({**env(data), **self.ENV}), stderr=subprocess.DEVNULL)
+        until = time.monotonic() + 30
+        while not list(here.iterdir()) and time.monotonic() < until:
+            time.sleep(0.001)
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(20) == 128 + signal.SIGTERM
+        assert list(here.iterdir()) == []
 
 
 def ask_sqlite(path: Path, query: str) -> int:

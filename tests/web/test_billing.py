@@ -503,7 +503,7 @@ class TestInABrowser:
         paid.service.tell("invoice.payment_failed", paid.service.invoice(subscription))
         page = come("reader", "/membership/yours/")
         expect(page.get_by_text("The last payment failed.")).to_be_visible()
-        expect(page.get_by_role("button", name="Manage payment or cancel")).to_be_visible()
+        expect(page.get_by_role("button", name="Change the card")).to_be_visible()
         expect(page.get_by_role("button", name="Become a member")).to_have_count(0)
         assert axe(page) == []
 

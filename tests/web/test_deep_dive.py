@@ -32,15 +32,16 @@ def client(cast: Cast, who: str) -> Client:
 
 
 @pytest.mark.parametrize(("path", "feature"), OF_MEMBERS)
-def test_nobody_is_led_to_sign_in_and_back_and_a_reader_to_what_membership_gives(
-    path: str, feature: str, cast: Cast
-) -> None:
-    asked = client(cast, "").get(f"{path}?large=1")
-    assert (asked.status_code, asked["Location"]) == (302, f"/account/login/?next={path}%3Flarge%3D1")
-    for who in ("reader", "lapsed", "editor"):
-        asked = client(cast, who).get(path)
-        assert asked.status_code == 302
-        assert asked["Location"].startswith(f"/membership/?for={feature}&next=%2Fms%2Fbalance-training%2F"), who
+def test_whoever_is_no_member_is_led_to_what_membership_gives_and_back(path: str, feature: str, cast: Cast) -> None:
+    for who in ("", "reader", "lapsed", "editor"):
+        asked = client(cast, who).get(f"{path}?large=1")
+        back = f"{path.replace('/', '%2F')}%3Flarge%3D1"
+        assert (asked.status_code, asked["Location"]) == (302, f"/membership/?for={feature}&next={back}"), who
+        ways = set(
+            re.findall(r'href="(/[^"?]+)\?next=([^"]+)"', client(cast, who).get(asked["Location"]).content.decode())
+        )
+        doors = {"/membership/yours/"} if who else {"/account/login/", "/account/signup/"}
+        assert ways == {(door, back) for door in doors}, who
 
 
 @pytest.mark.parametrize("path", [path for path, _ in OF_MEMBERS])

@@ -36,14 +36,19 @@ def test_each_part_has_a_link_that_signs_in_once(demo: Server) -> None:
     desk = visitor.open(found["Mara Member"], timeout=20)
     page = text_of(desk.read())
     assert all(label in page for label in ("P-101", "P-102", "P-103"))
-    with pytest.raises(urllib.error.HTTPError, match="404"):
+    account = visitor.open(f"{demo.url}/account/", timeout=20).read()
+    assert "in 1 browser" in text_of(account)
+    with pytest.raises(urllib.error.HTTPError, match="404") as used:
         opener().open(found["Mara Member"], timeout=20)
+    assert "A link of the demonstration works once." in text_of(used.value.read())
     assert text_of(visitor.open(desk.url, timeout=20).read()) == page, "who came in stays in"
 
 
 def test_the_editor_and_the_administrator_come_to_pages_of_their_own(demo: Server) -> None:
     found = links(demo)
     for name in ("Edda Editor", "Ade Administrator"):
+        looked = urllib.request.Request(found[name], method="HEAD")  # noqa: S310
+        assert opener().open(looked, timeout=20).status == 200, "whoever only looks does not use it up"
         assert opener().open(found[name], timeout=20).status == 200
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import socketserver
 import threading
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from neurodash.errors import DataError
+from neurodash.web import config
 from tests.conftest import run
 from tests.web.writers import seeded
 
@@ -22,8 +25,8 @@ PUBLIC = {"NEURODASH_URL": "https://desk.example.org/", "NEURODASH_MAIL": "smtp:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An installation in order: a record with people, and a backup of today."""
-    data = seeded(tmp_path_factory.mktemp("site"))
-    told = run("backup", data / "of-today", env={"NEURODASH_DATA": str(data)})
+    data = seeded(tmp_path_factory.mktemp("in-order") / "site")
+    told = run("backup", data.parent / "of-today", env={"NEURODASH_DATA": str(data)})
     assert told.returncode == 0, told.stderr
     return data
 
@@ -56,6 +59,26 @@ def test_a_wrong_setting_is_named(site: Path) -> None:
     assert "NEURODASH_PROXIES" in told["found"]
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *[("NEURODASH_HOSTS", value) for value in ("https://desk.example.org", "desk.example.org:443", "*", "a b")],
+        *[("NEURODASH_URL", value) for value in ("https://example.org/desk/", "https://*/", "https://*.example.org")],
+        *[("NEURODASH_MAIL", f"smtp://{value}") for value in (
+            "u:seCret@h:notaport", "u:seCret#1@h:587", "u:1#seCret@h", "[u:seCret@h:587", "u:seCret@h:99999", "u:1/seCret@h")],
+        *[("DATABASE_URL", f"postgresql://{value}") for value in ("u:seCret@h:port/x", "u:seC#ret@h/x", "u:1#seCret@h/x", "u:1/seCret@h")],
+        *[("NEURODASH_CONTENT", value) for value in ("/srv/seCret", '{"seCret": 1}', "[1]")],
+    ],
+)  # fmt: skip
+def test_a_value_that_cannot_be_used_is_named_and_a_password_never_repeated(name: str, value: str) -> None:
+    with pytest.raises(DataError) as caught:
+        config.read({name: value, "HOME": "/nowhere", "NEURODASH_DATA": "/nowhere"})
+    (problem,) = caught.value.problems
+    assert problem.where == name
+    assert "seC" not in str(problem)
+    assert ("%23" in problem.mend) == (name in ("NEURODASH_MAIL", "DATABASE_URL"))
+
+
 def test_beyond_this_machine_it_wants_https_and_mail(site: Path) -> None:
     found = findings(site, NEURODASH_URL="http://desk.example.org/")
     assert found["TLS"]["state"] == "wrong"
@@ -80,6 +103,9 @@ def test_what_others_may_read_is_named_with_the_command_that_mends_it(site: Path
 
 def test_a_record_that_is_not_there_or_does_not_answer_is_named(tmp_path: Path) -> None:
     assert "not there" in findings(tmp_path, DATABASE_URL="")["record"]["found"]
+    (tmp_path / "last_backup").write_text(dt.datetime.now(dt.UTC).isoformat())
+    assert "`neurodash restore`" in findings(tmp_path, DATABASE_URL="")["record"]["mend"]
+    (tmp_path / "last_backup").unlink()
     nowhere = "postgresql://nobody@127.0.0.1:1/nothing"
     assert "does not answer" in findings(tmp_path, DATABASE_URL=nowhere)["record"]["found"]
 
@@ -102,7 +128,9 @@ def test_keys_that_open_nothing_are_named(site: Path, tmp_path: Path) -> None:
     assert not (data / "keys").exists()  # looking makes no new one
     (data / "keys").write_text(run("keys", "new").stdout)
     (data / "keys").chmod(0o600)
-    assert "cannot be opened" in findings(data)["keys"]["found"]
+    told = findings(data)["keys"]
+    assert str(data / "keys") in told["found"]
+    assert "behind what is there" in told["mend"]
     (data / "keys").write_text(kept)
     assert findings(data)["keys"]["state"] == "well"
 
@@ -113,6 +141,8 @@ def test_a_week_without_a_backup_is_too_long(site: Path) -> None:
     try:
         stamp.write_text((dt.datetime.now(dt.UTC) - dt.timedelta(days=8)).isoformat())
         assert findings(site)["backup"]["state"] == "wrong"
+        stamp.write_text((dt.datetime.now(dt.UTC) + dt.timedelta(days=8)).isoformat())
+        assert "in the future" in findings(site)["backup"]["found"]
         stamp.unlink()
         assert findings(site)["backup"]["found"] == "none was made yet"
     finally:
@@ -124,6 +154,19 @@ def test_a_library_that_is_not_sound_is_named(site: Path, tmp_path: Path) -> Non
     (tmp_path / "ms" / "own").mkdir(parents=True)
     (tmp_path / "ms" / "own" / "brief.md").write_text("no front matter")
     assert findings(site, NEURODASH_CONTENT=json.dumps([str(tmp_path)]))["library"]["state"] == "wrong"
+    told = run("doctor", "--json", "--content", tmp_path, "--mail", "a@example.org", env={"NEURODASH_DATA": str(site)})
+    found = {each["about"]: each for each in json.loads(told.stdout)["findings"]}  # no mail was printed before it
+    assert found["library"]["state"] == "wrong"
+    assert "no mail was sent" in found["mail sent"]["found"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_file_of_another_user_is_named(site: Path) -> None:
+    os.chown(site / "secret_key", 65534, -1)
+    try:
+        assert f"chown --reference={site} {site / 'secret_key'}" in findings(site)["data folder"]["mend"]
+    finally:
+        os.chown(site / "secret_key", 0, -1)
 
 
 class _Mail(socketserver.StreamRequestHandler):

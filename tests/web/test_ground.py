@@ -69,7 +69,10 @@ def test_an_old_key_still_opens_and_the_new_one_seals() -> None:
 
 
 def test_a_key_file_is_made_once_for_its_owner_alone_and_refused_when_others_may_read(tmp_path: Path) -> None:
-    first = sealed.load(tmp_path)
+    with pytest.raises(DataError, match="not there"):
+        sealed.load(tmp_path)
+    assert not (tmp_path / "keys").exists()
+    first = sealed.load(tmp_path, make=True)
     assert (tmp_path / "keys").stat().st_mode & 0o777 == 0o600
     assert sealed.load(tmp_path) == first
     (tmp_path / "keys").chmod(0o640)

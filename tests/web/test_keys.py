@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Server, environment, run
+from tests.conftest import Server, environment, free_port, run
 from tests.web.writers import ask, seeded
 
 pytestmark = pytest.mark.record
@@ -52,7 +52,7 @@ def data(tmp_path: Path) -> Path:
 def test_killed_in_the_middle_a_rotation_loses_nothing_and_goes_on_where_it_stopped(data: Path) -> None:
     env = {"NEURODASH_DATA": str(data)}
     (before,) = keys(data)
-    words = [sys.executable, "-m", "neurodash", "keys", "rotate", "--drop-old"]
+    words = [sys.executable, "-m", "neurodash", "keys", "rotate"]
     running = subprocess.Popen(words, env=environment(env), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert running.stderr
     running.stderr.readline()  # the first batch is sealed anew
@@ -74,12 +74,15 @@ def test_old_keys_stay_until_they_are_dropped(data: Path) -> None:
     env = {"NEURODASH_DATA": str(data)}
     (before,) = keys(data)
     told = run("keys", "rotate", env=env)
-    assert f"{2 * PATIENTS:,} values were sealed anew" in told.stdout
+    assert f"{2 * PATIENTS:,}\N{NO-BREAK SPACE}values were sealed anew" in told.stdout
     new, old = keys(data)
     assert old == before
     told = run("keys", "rotate", "--drop-old", env=env)
-    assert "1 old key taken out" in told.stdout
+    assert "1\N{NO-BREAK SPACE}old key taken out" in told.stdout
     assert keys(data) == [new]
+    again = run("keys", "rotate", "--drop-old", env=env)
+    assert (again.returncode, keys(data)) == (0, [new])
+    assert "nothing was changed" in again.stdout
     assert (data / "keys").stat().st_mode & 0o777 == 0o600
     assert python(data, READ).stdout == f"{PATIENTS}\n"
 
@@ -105,9 +108,30 @@ def test_a_value_that_no_key_opens_stops_a_rotation_before_a_key_is_lost(data: P
     (data / "keys").write_text(lost + "\n")
     told = run("keys", "rotate", "--drop-old", env=env)
     assert told.returncode == 2
-    assert "every key that something is sealed with" in told.stderr
+    assert "accepted: every key in use" in told.stderr
     assert keys(data) == [lost]
     (data / "keys").write_text("\n".join(before) + "\n")
+    assert python(data, READ).stdout == f"{PATIENTS}\n"
+
+
+def test_where_keys_are_gone_no_new_one_is_made(data: Path) -> None:
+    env, (kept,) = {"NEURODASH_DATA": str(data)}, keys(data)
+    backup = data.parent / f"{data.name}.backup"
+    assert run("backup", backup, env=env).returncode == 0
+    (data / "keys").unlink()
+    for words in (["serve", "--port", str(free_port())], ["keys", "rotate"], ["restore", str(backup)]):
+        told = run(*words, env=env)
+        assert told.returncode == 2, words
+        assert "the file `keys`" in told.stderr or f"{data / 'keys'}: not there" in told.stderr
+        assert not (data / "keys").exists(), words
+    assert python(data, READ).returncode == 1  # nor by reading
+    assert not (data / "keys").exists()
+    (data / "keys").write_text(run("keys", "new").stdout)
+    (data / "keys").chmod(0o600)
+    told = run("serve", "--port", str(free_port()), env=env)
+    assert told.returncode == 2
+    assert f"{data / 'keys'}: without 1 key" in told.stderr
+    (data / "keys").write_text(kept)
     assert python(data, READ).stdout == f"{PATIENTS}\n"
 
 

@@ -151,6 +151,13 @@ def test_a_grant_holds_and_leaves_an_event(cast: Cast) -> None:
         membership.end(user=cast["reader"], reason="again", by=cast["administrator"])
 
 
+def test_two_who_give_at_once_take_turns_at_the_account(cast: Cast, django_assert_max_num_queries: Any) -> None:
+    with django_assert_max_num_queries(20) as seen:
+        membership.grant(user=cast["reader"], until=None, reason="a course", by=cast["administrator"])
+    read = [each["sql"] for each in seen if each["sql"].startswith("SELECT")]
+    assert 'FROM "people_user"' in read[0], "its row is held before anybody looks for a membership"
+
+
 def test_what_is_paid_for_is_not_given_as_well(cast: Cast) -> None:
     """Or the person would go on paying for what they were given."""
     Membership.objects.create(
@@ -186,7 +193,7 @@ def test_the_page_about_membership_tells_how_it_is_had_here(
     mode: str, says: list[str], not_says: list[str], site: Any, django_assert_num_queries: Any
 ) -> None:
     site(membership=mode, price="$120")
-    with django_assert_num_queries(0):  # it is the same for everybody: it looks at nobody
+    with django_assert_num_queries(0):  # nobody has signed in: there is nobody to look at
         answer = Client().get("/membership/")
     assert not answer.cookies
     page = text_of(answer.content)
@@ -203,7 +210,7 @@ def test_a_closed_feature_is_named_and_the_way_back_is_kept_on_this_site_alone()
     assert way["Location"] == "/membership/?for=pdf&next=%2Fms%2Fbalance-training%2Fbrief.pdf%3Flarge%3D1"
     page = Client().get(way["Location"]).content.decode()
     assert permissions.FEATURES["pdf"] in text_of(page)
-    assert 'href="/membership/yours/?next=%2Fms%2Fbalance-training%2Fbrief.pdf%3Flarge%3D1"' in page
+    assert 'href="/account/login/?next=%2Fms%2Fbalance-training%2Fbrief.pdf%3Flarge%3D1"' in page
     for evil in (
         "//evil.example/",
         "https://evil.example/",
@@ -217,6 +224,59 @@ def test_a_closed_feature_is_named_and_the_way_back_is_kept_on_this_site_alone()
     assert Client().get("/membership/", {"for": "<script>"}).status_code == 200
     with pytest.raises(KeyError):
         membership.way_to("everything", request)
+
+
+@pytest.mark.parametrize("mode", SITES)
+def test_the_page_about_membership_offers_nobody_what_they_have(mode: str, cast: Cast, site: Any) -> None:
+    site(membership=mode)
+    client = Client()
+    page = text_of(client.get("/membership/").content)
+    assert "Sign in" in page and "Make an account" in page
+    for who in ("reader", "member"):
+        client.force_login(cast[who])
+        client.post("/account/", {"name": who})  # leaves a message
+        page = text_of(client.get("/membership/", {"for": "deep-dive"}).content)
+        assert "Your name is saved." in page
+        assert "The deep dive of each brief is for members." in page
+        assert "Sign in" not in page and "Make an account" not in page.split("About")[0].replace(
+            "Make an account, then", ""
+        )
+        assert ("Become a member" in page) == (mode == "stripe" and who == "reader")
+
+
+def test_a_failed_payment_is_said_at_the_desk_with_the_way_to_mend_it(cast: Cast) -> None:
+    client = Client()
+    client.force_login(cast["owner"])
+    paths = ("/desk/clinics/", f"/desk/{cast.lakeside.code}/", f"/desk/{cast.lakeside.code}/people/")
+    held = Membership.objects.filter(user=cast["owner"])
+    for failing, is_said in ((timezone.now() - DAY, True), (None, False)):
+        held.update(
+            until=timezone.now() + DAY, failing_since=failing, source="stripe", subscription="sub_1", customer="c"
+        )
+        for path in paths:
+            assert ("The last payment failed. You keep everything" in text_of(client.get(path).content)) is is_said, (
+                path
+            )
+
+
+@pytest.mark.parametrize(
+    ("row", "button"),
+    [
+        ({"renews": True, "failing_since": True}, "Change the card"),
+        ({"renews": True}, "Manage payment or cancel"),
+        ({"renews": False}, "Manage payment"),
+    ],
+)
+def test_the_button_says_what_is_left_to_do(row: dict[str, bool], button: str, cast: Cast, site: Any) -> None:
+    site(membership="stripe", stripe={"key": "k", "webhook_secret": "s", "price_id": "p", "api": "http://127.0.0.1:9"})
+    failing = timezone.now() - DAY if row.get("failing_since") else None
+    Membership.objects.create(
+        user=cast["reader"], source="stripe", subscription="sub_1", customer="cus_1", until=timezone.now() + DAY,
+        renews=row["renews"], failing_since=failing,
+    )  # fmt: skip
+    client = Client()
+    client.force_login(cast["reader"])
+    assert f">{button}</button>" in client.get("/membership/yours/").content.decode()
 
 
 @pytest.mark.parametrize(

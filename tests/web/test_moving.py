@@ -52,7 +52,7 @@ def test_every_row_arrives_and_the_site_goes_on_there(data: Path, target: str) -
     env = {"NEURODASH_DATA": str(data), **HERE}
     told = run("migrate-to", target, env=env)
     assert told.returncode == 0, told.stderr
-    assert f"clinic_patient: {PATIENTS:,} rows, the same on both sides" in told.stderr
+    assert f"clinic_patient: {PATIENTS:,}\N{NO-BREAK SPACE}rows, the same on both sides" in told.stderr
     there = {"NEURODASH_DATA": str(data), "DATABASE_URL": target}
     assert python(data, READ, DATABASE_URL=target).stdout == f"{PATIENTS}\n"
     one_more = FILL.replace(f"range({PATIENTS})", f"range({PATIENTS}, {PATIENTS} + 1)")

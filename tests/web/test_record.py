@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -24,7 +26,7 @@ def test_migrate_makes_a_record_and_has_nothing_to_do_the_second_time(tmp_path: 
 
 @pytest.mark.record
 def test_a_record_of_a_newer_program_is_not_served_nor_migrated(tmp_path: Path) -> None:
-    env = {"NEURODASH_DATA": str(seeded(tmp_path))}
+    env = {"NEURODASH_DATA": str(seeded(tmp_path / "site"))}
     from_tomorrow = (
         "import os, django; os.environ['DJANGO_SETTINGS_MODULE'] = 'neurodash.web.settings'; django.setup(); "
         "from django.db.migrations.recorder import MigrationRecorder as R; from django.db import connection; "
@@ -48,7 +50,7 @@ def test_a_database_that_does_not_answer_is_told_with_the_mend_and_without_its_p
     told = run("serve", "--port", str(free_port()), env=env)
     assert told.returncode == 2
     assert "does not answer" in told.stderr
-    assert "neurodash doctor" in told.stderr
+    assert "is DATABASE_URL right?" in told.stderr
     assert "very-secret" not in told.stderr + told.stdout
     assert "Traceback" not in told.stderr
 
@@ -59,6 +61,28 @@ def test_a_file_that_is_no_record_is_told_and_kept(tmp_path: Path) -> None:
     assert told.returncode == 2
     assert "Traceback" not in told.stderr
     assert (tmp_path / "record.sqlite3").read_text().startswith("a letter")
+
+
+def test_a_record_that_is_gone_is_not_begun_anew(tmp_path: Path) -> None:
+    env = {"NEURODASH_DATA": str(tmp_path), "DATABASE_URL": ""}
+    (tmp_path / "last_backup").write_text("2026-11-20T03:15:00+00:00\n")
+    for words in (["serve", "--port", str(free_port())], ["migrate"], ["people", "add", "you@example.org"]):
+        told = run(*words, env=env)
+        assert told.returncode == 2, words
+        assert "`neurodash restore`" in told.stderr
+        assert f"move {tmp_path / 'last_backup'} away" in told.stderr
+        assert not (tmp_path / "record.sqlite3").exists()
+
+
+def test_accounts_are_not_made_in_a_record_that_waits_for_the_program_to_bring_it_up(tmp_path: Path) -> None:
+    env = {"NEURODASH_DATA": str(seeded(tmp_path, DATABASE_URL="")), "DATABASE_URL": ""}
+    with closing(sqlite3.connect(tmp_path / "record.sqlite3")) as record, record:
+        record.execute(
+            "DELETE FROM django_migrations WHERE id = (SELECT max(id) FROM django_migrations WHERE app = 'clinic')"
+        )
+    told = run("people", "list", env=env)
+    assert told.returncode == 2
+    assert "Run `neurodash migrate` first." in told.stderr
 
 
 def test_two_servers_may_share_a_record(tmp_path: Path) -> None:

@@ -30,10 +30,10 @@ from neurodash.web.clinic import eyes, trail
 from neurodash.web.people import clinics as acts
 from neurodash.web.people import events as written
 from neurodash.web.people import permissions
+from neurodash.web.people.forms import OPENED
 from neurodash.web.people.models import INVITED_FOR, Clinic, Invitation, Seat, User
 from neurodash.web.shelf import shelf
 
-OPENED = "invitation"  # in the session: the hash of the secret whose link was opened
 INVITATION = "/desk/invitation/"
 READ, TAKE = ("GET", "HEAD"), ("GET", "HEAD", "POST")
 View = Callable[..., HttpResponseBase]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from typing import Any, ClassVar
 from urllib.parse import urljoin, urlsplit
 
 import qrcode  # type: ignore[import-untyped]
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.authentication import get_authentication_records
 from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
@@ -78,6 +80,14 @@ class Adapter(DefaultAccountAdapter):
         return bool(
             url_has_allowed_host_and_scheme(url, allowed_hosts={here.get_host()}, require_https=here.is_secure())
         )
+
+    def is_reauthentication_required(self, *, app: str, **more: Any) -> bool:
+        """Not of somebody who has shown a second factor in the last minutes, be it in signing in."""
+        records = get_authentication_records(context.request, context.request.user)
+        newest = max((each["at"] for each in records if each["method"] == "mfa"), default=0)
+        if time.time() - newest < settings.ACCOUNT_REAUTHENTICATION_TIMEOUT:
+            return False
+        return bool(super().is_reauthentication_required(app=app, **more))
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         super().send_mail(template_prefix, email, {"here": public("/", self.request), **context})

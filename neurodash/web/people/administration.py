@@ -1,12 +1,16 @@
-"""What an administrator changes about an account: its roles, and whether it is open."""
+"""What an administrator changes about an account: its roles, whether it is open, and its second factors when they are lost."""
 
 from __future__ import annotations
 
+from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
+from django.core.mail import send_mail
 from django.db import transaction
 from django.http import HttpRequest
+from django.template.loader import render_to_string
 
 from neurodash.web.people import events
+from neurodash.web.people.adapter import public
 from neurodash.web.people.membership import Refused
 from neurodash.web.people.models import User
 
@@ -57,6 +61,29 @@ def open_again(*, user: User, reason: str, by: User, request: HttpRequest | None
         user.is_active = True
         user.save(update_fields=["is_active"])
         events.record("account opened", by=by, about=user.code, request=request, reason=reason)
+
+
+def forget_factors(*, user: User, reason: str, by: User | None, request: HttpRequest | None = None) -> None:
+    """Take the app, the passkeys and the recovery codes of somebody who lost them all, end their sessions and tell them by
+    mail. Raises Refused for one's own, and where there are none."""
+    if by is not None and user.pk == by.pk:
+        raise Refused("Your own second factors are on your account’s page. Nothing was changed.")
+    with transaction.atomic():
+        user = locked(user)
+        if not Authenticator.objects.filter(user=user).delete()[0]:
+            raise Refused("This account has no second factor. Nothing was changed.")
+        for session in UserSession.objects.filter(user=user):
+            session.end()
+        events.record("second factors taken away", by=by, about=user.code, request=request, reason=reason)
+        told = {"here": public("/", request)}
+        transaction.on_commit(lambda: _say_forgotten(user.email, told), robust=True)
+
+
+def _say_forgotten(email: str, told: dict[str, str]) -> None:
+    subject, body = (
+        render_to_string(f"account/email/factors_taken_away_{each}.txt", told) for each in ("subject", "message")
+    )
+    send_mail(subject.strip(), body.strip(), None, [email])
 
 
 def locked(user: User) -> User:

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from allauth.account.authentication import get_authentication_records
+from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -167,6 +168,14 @@ def open_again(request: HttpRequest, user: User, reason: str) -> HttpResponse:
     )  # fmt: skip
 
 
+@for_a_reason("factors_reason")
+def forget_factors(request: HttpRequest, user: User, reason: str) -> HttpResponse:
+    return _done(
+        request, user, "The second factors are taken away and every session has ended. We have sent this person a mail.",
+        lambda: administration.forget_factors(user=user, reason=reason, by=request.user, request=request),
+    )  # fmt: skip
+
+
 @editors
 @require_safe
 def library(request: HttpRequest) -> HttpResponse:
@@ -201,6 +210,7 @@ def _person(request: HttpRequest, user: User, wrong: dict[str, str] | None = Non
         "held": held,
         "standing": permissions.standing_of(held),
         "live": billing.is_live(held),
+        "factors": user.pk != request.user.pk and Authenticator.objects.filter(user=user).exists(),
         "everyone": settings.CONFIG.membership == "everyone",
         "done": Event.objects.filter(clinic=None, patient="", about=user.code).order_by("-id")[:SHOWN_EVENTS],
         "names": _names(user),
@@ -223,6 +233,8 @@ def _done(request: HttpRequest, user: User, told: str, action: Callable[[], Any]
         action()
     except membership.Refused as error:
         messages.error(request, str(error))
+    except User.DoesNotExist:  # deleted at this moment
+        raise Http404 from None
     except billing.Unreachable:
         messages.error(request, "The payment service does not answer. Nothing was changed: try again in a few minutes.")
     else:

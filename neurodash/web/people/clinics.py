@@ -35,7 +35,10 @@ ACTS = {  # what permissions.MAY says, in words
     "sign": "signs plans",
     "manage": "manages the clinic: its seats, its exports and the list of what was done",
 }
-ADDRESS_IN_A_NAME = re.compile(r"//|\bwww\.|\bhttps?:", re.IGNORECASE)  # it would become a link in our mails
+SPACES = re.compile(r"[ \t\r\n\u00a0]+")
+ADDRESS_IN_A_NAME = re.compile(  # it would become a link in our mails
+    r"//|\bwww\.|\bhttps?:|\w\.[^\W\d_]{2,}(:\d+)?[/?#]", re.IGNORECASE
+)
 
 
 class Refused(Exception):
@@ -222,13 +225,18 @@ def _leave_an_owner(clinic: Clinic, seat: Seat) -> None:
 # What is typed
 
 
+def is_plain(name: str) -> bool:
+    """Whether a name of a person or a clinic has no sign that nobody sees, and nothing that a mail would show as a link."""
+    return name.isprintable() and not ADDRESS_IN_A_NAME.search(name)
+
+
 def _name(typed: str) -> str:
-    name = " ".join(typed.split())
+    name = SPACES.sub(" ", typed).strip()
     if not name:
         raise Refused("Give the clinic a name.", "name")
     if len(name) > LONGEST_NAME:
         raise Refused(f"A name has at most {LONGEST_NAME} characters; this one has {len(name)}.", "name")
-    if not name.isprintable() or ADDRESS_IN_A_NAME.search(name):
+    if not is_plain(name):
         raise Refused("A name has letters, digits and ordinary signs, and no web address.", "name")
     return name
 

@@ -25,6 +25,7 @@ class Refused(NeuroDashError):
 def grant(*, user: User, until: dt.datetime | None, reason: str, by: Any, request: HttpRequest | None = None) -> None:
     """Give a membership until a moment, or without end. Raises Refused where the person pays for one."""
     with transaction.atomic():
+        User.objects.select_for_update().get(pk=user.pk)  # two who give at once take turns
         membership = Membership.objects.select_for_update().filter(user=user).first() or Membership(user=user)
         if billing.is_live(membership):
             raise Refused(

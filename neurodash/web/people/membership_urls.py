@@ -22,4 +22,5 @@ urlpatterns = [
     path(f"{PERSON}roles/", administration.roles, name="administration-roles"),
     path(f"{PERSON}close/", administration.close, name="administration-close"),
     path(f"{PERSON}open/", administration.open_again, name="administration-open"),
+    path(f"{PERSON}forget-factors/", administration.forget_factors, name="administration-forget-factors"),
 ]

@@ -18,7 +18,6 @@ from django.views.decorators.http import require_POST, require_safe
 from neurodash.web import codes
 from neurodash.web.people import billing, membership, permissions
 from neurodash.web.people.models import Membership
-from neurodash.web.ready import MARK, ready
 
 log = logging.getLogger(__name__)
 
@@ -29,22 +28,22 @@ WAIT_S = 600  # for the confirmation. Ours: it takes seconds; after ten minutes 
 NOT_NOW = "The payment service does not answer at the moment. Nothing was changed and nothing was charged. Try again in a few minutes."
 
 
-@ready
+@never_cache
 @require_safe
 def about(request: HttpRequest) -> HttpResponse:
     """What membership gives; with ?for= it begins with the feature somebody has just met."""
-    feature = permissions.FEATURES.get(request.GET.get("for", ""), "")
+    feature = request.GET.get("for", "")
     context = {
-        "feature": feature,
+        "feature": permissions.FEATURES.get(feature, ""),
+        "verb": "is" if feature == "deep-dive" else "are",
+        "standing": permissions.standing(request.user),
         "next": membership.safe(request.GET.get("next", "")),
         "features": permissions.FEATURES.values(),
         "mode": settings.CONFIG.membership,
         "price": settings.CONFIG.price,
         "grace": permissions.GRACE.days,
     }
-    response = render(request, "people/membership.html", context)
-    response.headers[MARK] = "plain"
-    return response
+    return render(request, "people/membership.html", context)
 
 
 @never_cache

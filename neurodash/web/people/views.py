@@ -75,6 +75,8 @@ def delete(request: HttpRequest) -> HttpResponse:
             taking_away.delete_account(user=user, by=user, agreed=agreed, request=request)
         except taking_away.InTheWay:  # something changed since the page was drawn: the page says what
             return redirect("account_delete")
+        except User.DoesNotExist:  # the same button, pressed in another tab at this moment
+            pass
         logout(request)
         messages.success(request, "Your account is deleted. We have sent you a last mail to say so.")
         response = redirect("account_login")

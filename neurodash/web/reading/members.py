@@ -1,4 +1,4 @@
-"""Pages of the library for members. Who may not open one is led to sign in, or to what membership gives."""
+"""Pages of the library for members. Who may not open one is led to what membership gives, and back after signing in or joining."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 
 from neurodash.web.people.membership import way_to
@@ -19,8 +18,6 @@ def members(feature: str) -> Callable[[Callable[..., HttpResponse]], Callable[..
     def marked(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         @wraps(view)
         def opened(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            if not request.user.is_authenticated:
-                return redirect_to_login(request.get_full_path())
             if not may_use(request.user, feature):
                 return way_to(feature, request)
             return view(request, *args, **kwargs)

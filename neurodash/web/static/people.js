@@ -1,6 +1,5 @@
 // Comfort for the pages of an account. Everything but passkeys works without it.
 "use strict";
-document.getElementById("mend")?.focus();
 
 for (const field of document.querySelectorAll(".field input[type=password]")) {
   const button = document.createElement("button");

@@ -1,6 +1,9 @@
 // Comfort only: everything here also works without it.
 "use strict";
 
+// What is to be mended is where the visitor is led first.
+document.getElementById("mend")?.focus();
+
 // The contents mark where the reader is.
 const links = new Map([...document.querySelectorAll(".toc a")].map((a) => [document.getElementById(a.hash.slice(1)), a]));
 if (links.size) {
