@@ -548,6 +548,8 @@ def test_a_failed_check_is_ticked_by_name_before_anybody_signs(cast: Cast, patie
     failing = [each.id for each in plans.failed(plans.opened(plan.versions.get()).plan)]
     assert "precautions" in failing
     client = enter(cast, "clinician")
+    page = client.get(at(plan, "sign/")).content.decode()
+    assert [each for each in failing if f'name="ticked" value="{each}"' not in page] == []
     answer = sign(client, plan, ticked=failing[1:] or ["power"])
     assert answer.status_code == 400
     assert "Precautions were looked at first" in said(answer)
