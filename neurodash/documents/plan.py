@@ -123,7 +123,7 @@ def _week(
     rows = [
         {
             "change": "" if not before or told in old.get(exercise, ()) else "changed" if exercise in old else "new",
-            "name": f"{numbers[exercise]}. {item.name}", "says": ". ".join(filter(None, [item.says.rstrip("."), item.dual_task])), "dose": _dose(item), "days": ", ".join(dict.fromkeys(days[exercise, told])),
+            "name": f"{numbers[exercise]}. {item.name}", "says": ". ".join(filter(None, [item.says.rstrip("."), item.dual_task])), "dose": item.amount, "days": ", ".join(dict.fromkeys(days[exercise, told])),
         }
         for (exercise, told), item in shown.items()
     ]  # fmt: skip
@@ -143,18 +143,7 @@ def _week(
 
 
 def _told(item: Item) -> str:
-    return f"{item.rung} {item.says} {_dose(item)} {item.dual_task}"
-
-
-def _dose(item: Item) -> str:
-    """Dose, side and load in one line."""
-    parts = [
-        item.dose.told,
-        "" if item.side == "both" else item.side,
-        "one set more on that side" if item.dose.extra else "",
-        "" if item.load == "own weight" else item.load,
-    ]
-    return ", ".join(filter(None, parts))
+    return f"{item.rung} {item.says} {item.amount} {item.dual_task}"
 
 
 def _exercises(
@@ -166,7 +155,7 @@ def _exercises(
     for week in plan.weeks:
         for item in _items(week.sessions):
             how = " ".join(filter(None, [item.effort, GUARDS[item.guard], _sentence(item.dual_task)]))
-            form = (item.rung, item.says, _dose(item), _amber(item), how)
+            form = (item.rung, item.says, item.amount, _amber(item), how)
             weeks = found.setdefault(item.exercise, {}).setdefault(form, [])
             weeks += [] if week.number in weeks else [week.number]
             first.setdefault(item.exercise, item)

@@ -188,6 +188,17 @@ class Item:
     amber: EasierToday | None = None
     because: Few = ()
 
+    @property
+    def amount(self) -> str:
+        """Dose, side and load in one line."""
+        parts = [
+            self.dose.told,
+            "" if self.side == "both" else self.side,
+            "one set more on that side" if self.dose.extra else "",
+            "" if self.load == "own weight" else self.load,
+        ]
+        return ", ".join(filter(None, parts))
+
 
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True)

@@ -237,9 +237,7 @@ def change(request: HttpRequest, code: str) -> HttpResponse:
         plans.not_kept(by=request.user, patient=row.patient, status=stop.plan.status, request=request)
         return _stopped(request, stop.plan, _standing(request, row), shelf().current())
     except DataError as error:
-        events.record(
-            "plan seen", by=request.user, clinic=row.clinic, patient=row.patient.code, about=row.code, request=request
-        )
+        _seen(request, row)
         typed = {name: asked.get(name, "") for name in CARRIED} | {"do": do}
         return _page(request, row, 400, problems=error.problems, typed=typed)
     messages.success(request, f"{plans.told(version)[0]}. Kept as version {version.number}.")
@@ -307,6 +305,13 @@ def _common(request: HttpRequest, row: Plan) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _seen(request: HttpRequest, row: Plan) -> None:
+    """Write down that a refused change showed the plan."""
+    events.record(
+        "plan seen", by=request.user, clinic=row.clinic, patient=row.patient.code, about=row.code, request=request
+    )
+
+
 def _asked(request: HttpRequest, name: str) -> str:
     if not request.POST.get(name, "").strip():
         raise DataError([Problem(name, "nothing", "a day")])
@@ -320,9 +325,7 @@ def _number(text: str) -> int:
 def _stale(request: HttpRequest, row: Plan, latest: int) -> HttpResponse:
     """Somebody was quicker: what they did, what was asked for, and one press to ask for it again on top."""
     row.refresh_from_db()
-    events.record(
-        "plan seen", by=request.user, clinic=row.clinic, patient=row.patient.code, about=row.code, request=request
-    )
+    _seen(request, row)
     base = _number(request.POST.get("version", ""))
     now = plans.newest(row)
     before = row.versions.filter(number=base).first()
@@ -507,9 +510,7 @@ def sheet(request: HttpRequest, code: str) -> HttpResponse:
             ),
         )
     if problems:
-        events.record(
-            "plan seen", by=request.user, clinic=row.clinic, patient=row.patient.code, about=row.code, request=request
-        )
+        _seen(request, row)
         return _page(request, row, 400, problems=problems, typed={"do": "sheet"})
     events.record(
         "sheet made", by=request.user, clinic=row.clinic, patient=row.patient.code, about=row.code, request=request,

@@ -23,7 +23,6 @@ from neurodash.planning.plan import read_plan
 from neurodash.web.clinic import patient_forms, patient_list, scores
 from neurodash.web.clinic.models import CheckIn, Patient, Plan, PlanVersion, SavedProtocol, Score
 from neurodash.web.people.models import Clinic, Seat
-from neurodash.web.planning.pages import told
 from neurodash.web.reading.pages import safe_cell
 from neurodash.web.shelf import shelf
 
@@ -169,7 +168,7 @@ def _readable(document: Any) -> Sequence[tuple[str, Sequence[str]]]:
     return [
         (
             f"Week {week.number}",
-            [f"{wording.date(each.date)}: {'; '.join(f'{item.name}, {told(item)}' for item in each.items)}" for each in week.sessions],
+            [f"{wording.date(each.date)}: {'; '.join(f'{item.name}, {item.amount}' for item in each.items)}" for each in week.sessions],
         )
         for week in plan.weeks
     ]  # fmt: skip

@@ -167,7 +167,7 @@ def _exercises(plan: Plan, library: Library, week: int) -> list[Exercise]:
         other = item.amber and item.amber.exercise != item.exercise
         made.append(
             Exercise(
-                item=item, dose=told(item), guard=GUARDS[item.guard],
+                item=item, dose=item.amount, guard=GUARDS[item.guard],
                 pictures=pictures(library, name, item.side == "left first") if name in library.exercises.frames else (),
                 amber=item.amber.dose.told if item.amber else "", reasons=because(item.because, plan.reasons, library),
                 amber_name=item.amber.name if item.amber and other else item.amber.says if item.amber else "",
@@ -175,17 +175,6 @@ def _exercises(plan: Plan, library: Library, week: int) -> list[Exercise]:
             )
         )  # fmt: skip
     return made
-
-
-def told(item: Item) -> str:
-    """Dose, side and load in one line."""
-    parts = [
-        item.dose.told,
-        "" if item.side == "both" else item.side,
-        "one set more on that side" if item.dose.extra else "",
-        "" if item.load == "own weight" else item.load,
-    ]
-    return ", ".join(part for part in parts if part)
 
 
 def swapped(plan: Plan, target: str) -> str:
